@@ -1,0 +1,1 @@
+"""The platform: everything that is the same for every service."""
