@@ -1,0 +1,5 @@
+"""What is said across a boundary: the only thing services share.
+
+One module per service holds its commands, events, queries, views and rejections. Importing `contracts.all`
+fills the registry.
+"""

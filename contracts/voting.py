@@ -1,0 +1,541 @@
+"""What is said to and by `voting`: ballots of candidate songs, votes, tallies and predictions."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from libs.kernel.errors import Rejected
+from libs.kernel.ids import Id
+from libs.kernel.messages import (
+    Access,
+    Command,
+    Event,
+    Query,
+    View,
+    command,
+    event,
+    message,
+    query,
+    view,
+)
+
+ShowId = Id
+SongId = Id
+VoterId = Id
+VoteId = Id
+
+Title = Annotated[str, Field(min_length=1, max_length=300)]
+VotesPerVoter = Annotated[int, Field(ge=1, le=50)]
+
+CANDIDATES_MAX = 200
+
+
+class BallotStatus(StrEnum):
+    PREPARED = "prepared"
+    OPEN = "open"
+    CLOSED = "closed"
+    FINALIZED = "finalized"
+
+
+@message
+class Candidate:
+    """A song one can vote for."""
+
+    song_id: SongId
+    title: Title
+
+
+# ---------------------------------------------------------------------------------- rejections
+
+
+class BallotUnknown(Rejected):
+    code = "voting.ballot-unknown"
+    title = "There is no ballot for this show."
+
+
+class BallotNotOpen(Rejected):
+    code = "voting.ballot-not-open"
+    title = "The ballot of this show is not open."
+
+
+class BallotNotClosed(Rejected):
+    code = "voting.ballot-not-closed"
+    title = "The ballot of this show is still open or was never opened."
+
+
+class BallotAlreadyOpened(Rejected):
+    code = "voting.ballot-already-opened"
+    title = "The ballot was opened before: its candidates and policy can no longer change."
+
+
+class BallotIsFinalized(Rejected):
+    code = "voting.ballot-finalized"
+    title = "The ballot is finalized: nothing about it changes any more."
+
+
+class SongNotOnBallot(Rejected):
+    code = "voting.song-not-on-ballot"
+    title = "This song is not a candidate of the ballot."
+
+
+class VoterSuspended(Rejected):
+    code = "voting.voter-suspended"
+    title = "This voter is suspended."
+
+
+class VotesSpent(Rejected):
+    code = "voting.votes-spent"
+    title = "All votes of this voter for the show are cast."
+
+
+class VoteNotChangeable(Rejected):
+    code = "voting.vote-not-changeable"
+    title = "Votes of this ballot cannot be changed."
+
+
+class NoVoteForSong(Rejected):
+    code = "voting.no-vote-for-song"
+    title = "This voter has no vote for the song."
+
+
+class NoCandidates(Rejected):
+    code = "voting.no-candidates"
+    title = "A ballot needs candidate songs, and the catalog knows none for this artist."
+
+
+class ShowUnknown(Rejected):
+    code = "voting.show-unknown"
+    title = "The catalog knows no such show."
+
+
+class SongUnknown(Rejected):
+    code = "voting.song-unknown"
+    title = "The catalog knows no such song."
+
+
+class SetlistUnknown(Rejected):
+    code = "voting.setlist-unknown"
+    title = "Nobody has recorded yet what was played at this show."
+
+
+# ---------------------------------------------------------------------------------- answers
+
+
+@view
+class BallotReceipt(View):
+    """What a ballot became."""
+
+    show_id: ShowId
+    status: BallotStatus
+    position: int = 0
+
+
+@view
+class VoteReceipt(View):
+    """A recorded vote. `repeated` tells that it had been cast before this command."""
+
+    vote_id: VoteId
+    song_id: SongId
+    repeated: bool
+    position: int = 0
+
+
+@view
+class VoterReceipt(View):
+    """A voter's standing on one ballot."""
+
+    voter_id: VoterId
+    suspended: bool
+    position: int = 0
+
+
+# ---------------------------------------------------------------------------------- commands
+
+
+@command(
+    "voting.prepare-ballot",
+    key="show_id",
+    access=Access.MODERATOR,
+    rejections=(ShowUnknown, SongUnknown, NoCandidates, BallotAlreadyOpened),
+)
+class PrepareBallot(Command[BallotReceipt]):
+    """Prepare the ballot of a show: its candidates, its hours and its policy.
+
+    Without `song_ids` the candidates are the songs the artist has played most. Without hours the
+    ballot is opened and closed by hand. May be repeated until the ballot opens.
+    """
+
+    show_id: ShowId
+    song_ids: Annotated[list[SongId], Field(max_length=CANDIDATES_MAX)] | None = None
+    opens_at: datetime | None = None
+    closes_at: datetime | None = None
+    votes_per_voter: VotesPerVoter = 1
+    changeable: bool = False
+
+
+@command(
+    "voting.set-up-ballot",
+    key="show_id",
+    access=Access.SERVICE,
+    rejections=(BallotAlreadyOpened, NoCandidates),
+)
+class SetUpBallot(Command[BallotReceipt]):
+    """Prepare a ballot whose candidates are already looked up. Sent by our own services only."""
+
+    show_id: ShowId
+    candidates: Annotated[list[Candidate], Field(max_length=CANDIDATES_MAX)]
+    opens_at: datetime | None = None
+    closes_at: datetime | None = None
+    votes_per_voter: VotesPerVoter = 1
+    changeable: bool = False
+
+
+@command(
+    "voting.open-ballot",
+    key="show_id",
+    access=Access.MODERATOR,
+    rejections=(BallotUnknown, BallotIsFinalized),
+)
+class OpenBallot(Command[BallotReceipt]):
+    """Let voting begin, or begin again after closing. Opening an open ballot changes nothing."""
+
+    show_id: ShowId
+
+
+@command(
+    "voting.close-ballot",
+    key="show_id",
+    access=Access.MODERATOR,
+    rejections=(BallotUnknown, BallotNotOpen),
+)
+class CloseBallot(Command[BallotReceipt]):
+    """End voting. Closing a closed ballot changes nothing."""
+
+    show_id: ShowId
+
+
+@command(
+    "voting.finalize-ballot",
+    key="show_id",
+    access=Access.MODERATOR,
+    rejections=(BallotUnknown, BallotNotClosed, SetlistUnknown, BallotIsFinalized),
+)
+class FinalizeBallot(Command[BallotReceipt]):
+    """Record what was played and score the prediction. For good.
+
+    Without `played` the setlist that the catalog has recorded for the show is taken.
+    """
+
+    show_id: ShowId
+    played: Annotated[list[SongId], Field(max_length=500)] | None = None
+
+
+@command(
+    "voting.cast-vote",
+    key="show_id",
+    access=Access.SIGNED_IN,
+    rejections=(BallotUnknown, BallotNotOpen, SongNotOnBallot, VoterSuspended, VotesSpent),
+)
+class CastVote(Command[VoteReceipt]):
+    """Vote for a song of a show.
+
+    One voter has one vote per show: casting again answers with the first vote, unless the ballot's
+    policy gives more votes or lets them be changed until closing.
+    """
+
+    show_id: ShowId
+    song_id: SongId
+
+
+@command(
+    "voting.withdraw-vote",
+    key="show_id",
+    access=Access.SIGNED_IN,
+    rejections=(BallotUnknown, BallotNotOpen, VoteNotChangeable, NoVoteForSong),
+)
+class WithdrawVote(Command[VoteReceipt]):
+    """Take a vote back, where the ballot's policy lets votes be changed."""
+
+    show_id: ShowId
+    song_id: SongId
+
+
+@command(
+    "voting.suspend-voter",
+    key="show_id",
+    access=Access.MODERATOR,
+    rejections=(BallotUnknown,),
+)
+class SuspendVoter(Command[VoterReceipt]):
+    """Refuse further votes of one voter on this ballot. Votes already cast stay."""
+
+    show_id: ShowId
+    voter_id: VoterId
+
+
+@command(
+    "voting.reinstate-voter",
+    key="show_id",
+    access=Access.MODERATOR,
+    rejections=(BallotUnknown,),
+)
+class ReinstateVoter(Command[VoterReceipt]):
+    """Let a suspended voter vote again on this ballot."""
+
+    show_id: ShowId
+    voter_id: VoterId
+
+
+# ---------------------------------------------------------------------------------- events
+
+
+@event("voting.ballot_prepared")
+class BallotPrepared(Event):
+    """A ballot has candidates, hours and a policy. A later one replaces it until the ballot opens."""
+
+    show_id: ShowId
+    candidates: list[Candidate]
+    opens_at: datetime | None
+    closes_at: datetime | None
+    votes_per_voter: int
+    changeable: bool
+
+
+@event("voting.ballot_opened")
+class BallotOpened(Event):
+    """Voting began."""
+
+    show_id: ShowId
+
+
+@event("voting.ballot_closed")
+class BallotClosed(Event):
+    """Voting ended."""
+
+    show_id: ShowId
+
+
+@event("voting.ballot_finalized")
+class BallotFinalized(Event):
+    """What was played is known, and how well the crowd predicted it.
+
+    predicted  the songs with the most votes, as many as distinct songs were played, best first
+    hits       those of `predicted` that were played
+    """
+
+    show_id: ShowId
+    played: list[SongId]
+    predicted: list[SongId]
+    hits: list[SongId]
+
+
+@event("voting.vote_cast")
+class VoteCast(Event):
+    """A voter voted for a song."""
+
+    show_id: ShowId
+    voter_id: VoterId
+    song_id: SongId
+    vote_id: VoteId
+
+
+@event("voting.vote_changed")
+class VoteChanged(Event):
+    """A voter moved a vote to another song."""
+
+    show_id: ShowId
+    voter_id: VoterId
+    from_song_id: SongId
+    song_id: SongId
+    vote_id: VoteId
+
+
+@event("voting.vote_withdrawn")
+class VoteWithdrawn(Event):
+    """A voter took a vote back."""
+
+    show_id: ShowId
+    voter_id: VoterId
+    song_id: SongId
+    vote_id: VoteId
+
+
+@event("voting.voter_suspended")
+class VoterWasSuspended(Event):
+    """A voter may not vote on this ballot any more."""
+
+    show_id: ShowId
+    voter_id: VoterId
+
+
+@event("voting.voter_reinstated")
+class VoterWasReinstated(Event):
+    """A suspended voter may vote on this ballot again."""
+
+    show_id: ShowId
+    voter_id: VoterId
+
+
+# ---------------------------------------------------------------------------------- views, queries
+
+
+@view
+class Score(View):
+    """How well the crowd predicted a show. `precision` is hits divided by predictions, 0 to 1."""
+
+    predicted: list[SongId]
+    hits: list[SongId]
+    precision: float
+
+
+@view
+class Ballot(View):
+    """Everything about a ballot but its counts."""
+
+    show_id: ShowId
+    status: BallotStatus
+    opens_at: datetime | None
+    closes_at: datetime | None
+    votes_per_voter: int
+    changeable: bool
+    candidates: list[Candidate]
+    played: list[SongId] | None
+    score: Score | None
+
+
+@view
+class Tally(View):
+    """The counts of a ballot, true at `position`. Every candidate is listed, also with 0 votes."""
+
+    show_id: ShowId
+    status: BallotStatus
+    total: int
+    counts: dict[SongId, int]
+    position: int
+
+
+@view
+class BallotSummary(View):
+    """A ballot in a list."""
+
+    show_id: ShowId
+    status: BallotStatus
+    total: int
+    opens_at: datetime | None
+    closes_at: datetime | None
+
+
+@view
+class Ballots(View):
+    """Some ballots, those that changed last first."""
+
+    ballots: list[BallotSummary]
+
+
+@view
+class MyVote(View):
+    """One vote of the caller. `at` is when it was recorded."""
+
+    vote_id: VoteId
+    song_id: SongId
+    at: datetime
+
+
+@view
+class MyVotes(View):
+    """The caller's votes for one show, oldest first."""
+
+    show_id: ShowId
+    votes: list[MyVote]
+
+
+@view
+class RankedVoter(View):
+    """A voter's place on a leaderboard: more hits first, then the earlier vote."""
+
+    rank: int
+    voter_id: VoterId
+    hits: int
+    votes: int
+
+
+@view
+class Leaderboard(View):
+    """The best predictions of a finalized show; empty before."""
+
+    show_id: ShowId
+    voters: list[RankedVoter]
+
+
+@view
+class PastVote(View):
+    """One vote in a voter's history. `hit` is None until the show is finalized."""
+
+    show_id: ShowId
+    song_id: SongId
+    title: Title
+    at: datetime
+    hit: bool | None
+
+
+@view
+class VoterHistory(View):
+    """The caller's votes over all shows, newest first. `next` continues the list."""
+
+    votes: list[PastVote]
+    next: str | None
+
+
+@query("voting.get-ballot", access=Access.PUBLIC, watches=("ballot.{show_id}",))
+class GetBallot(Query[Ballot]):
+    """The ballot of a show: candidates, hours, policy, and the score once there is one."""
+
+    show_id: ShowId
+
+
+@query("voting.get-tally", access=Access.PUBLIC, watches=("tally.{show_id}",), hot="show_id")
+class GetTally(Query[Tally]):
+    """The counts of a ballot, moving with every commit."""
+
+    show_id: ShowId
+
+
+@query("voting.list-ballots", access=Access.PUBLIC, watches=("ballots",))
+class ListBallots(Query[Ballots]):
+    """Ballots by show or by status."""
+
+    show_ids: Annotated[list[ShowId], Field(max_length=200)] | None = None
+    status: BallotStatus | None = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+
+
+@query(
+    "voting.get-my-vote",
+    access=Access.SIGNED_IN,
+    watches=("voter.{show_id}.{caller}",),
+    private=True,
+)
+class GetMyVote(Query[MyVotes]):
+    """The caller's own votes for a show."""
+
+    show_id: ShowId
+
+
+@query("voting.get-leaderboard", access=Access.PUBLIC, watches=("ballot.{show_id}",))
+class GetLeaderboard(Query[Leaderboard]):
+    """Who predicted a show best."""
+
+    show_id: ShowId
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+
+
+@query(
+    "voting.get-voter-history", access=Access.SIGNED_IN, watches=("history.{caller}",), private=True
+)
+class GetVoterHistory(Query[VoterHistory]):
+    """The caller's votes over all shows."""
+
+    limit: Annotated[int, Field(ge=1, le=100)] = 50
+    after: str | None = None

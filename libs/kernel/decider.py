@@ -1,0 +1,49 @@
+"""A decider: the whole of an aggregate as three functions and a starting state.
+
+    decide(command, state, origin) -> events     the rules; refuses by raising a Rejected
+    evolve(state, event) -> state                what a fact does to the state
+    answer(command, events, state, origin) -> view
+                                                 what the caller is told once the facts are recorded
+
+None of them does IO, reads a clock or draws an id: what they need comes in the command and its origin.
+`evolve` may update the state it is given (it belongs to the owner alone, who throws it away and loads
+it again when an append fails); `decide` and `answer` never touch it. `answer` is asked with the events the
+command recorded, also when a late retry comes long after: it must not depend on who came later.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, get_args
+
+from libs.kernel.messages import Origin
+
+C = TypeVar("C")
+E = TypeVar("E")
+S = TypeVar("S")
+
+
+@dataclass(frozen=True, slots=True)
+class Decider(Generic[C, E, S]):
+    """An aggregate.
+
+    aggregate  its name, the third token of its subjects: evt.<service>.<aggregate>.<id>
+    commands   the command classes it decides
+    events     the event classes it evolves by
+    state      the class of its state; `state()` is the initial one
+    version    raise it when the meaning of a saved state changes: older snapshots are then ignored
+    """
+
+    aggregate: str
+    commands: tuple[type, ...]
+    events: tuple[type, ...]
+    state: Callable[[], S]
+    decide: Callable[[C, S, Origin], Sequence[E]]
+    evolve: Callable[[S, E], S]
+    answer: Callable[[C, Sequence[E], S, Origin], Any]
+    version: int = 1
+
+
+def members(union: Any) -> tuple[type, ...]:
+    """The classes of a union type alias, for `commands=members(BallotCommand)`."""
+    value = getattr(union, "__value__", union)
+    return get_args(value) or (value,)

@@ -1,0 +1,336 @@
+"""Messages: commands, events, queries and views, and who may send them.
+
+A message is a dataclass with slots whose fields pydantic checks where it enters the house; inside, it
+is a plain value that costs what a plain value costs. Type checkers treat every message as frozen.
+The decorators give it its name on the wire and enter it into the registry, which drives the
+gateway, the schemas and the documents.
+
+    @command("voting.cast-vote", key="show_id", access=Access.SIGNED_IN)
+    class CastVote(Command["VoteReceipt"]):
+        \"\"\"Vote for a song of tonight's show.\"\"\"
+
+        show_id: ShowId
+        song_id: SongId
+"""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from enum import IntEnum, StrEnum
+from functools import cached_property
+from typing import Any, ClassVar, Generic, TypeVar, dataclass_transform, get_args, get_type_hints
+
+from pydantic import ConfigDict, TypeAdapter
+
+from libs.kernel.errors import Rejected
+from libs.kernel.ids import CommandId
+
+A = TypeVar("A", covariant=True)
+M = TypeVar("M")
+
+
+class Role(StrEnum):
+    """What a caller has been trusted with. A role includes those before it; `service` is ours."""
+
+    MEMBER = "member"
+    MODERATOR = "moderator"
+    ADMIN = "admin"
+    SERVICE = "service"
+
+
+class Access(IntEnum):
+    """Who may send a command or ask a query. Checked by the gateway, and again where it is handled."""
+
+    PUBLIC = 0
+    SIGNED_IN = 1
+    MODERATOR = 2
+    ADMIN = 3
+    SERVICE = 4
+
+    def admits(self, caller: "Caller") -> bool:
+        """Whether this caller may pass."""
+        return self <= caller.access
+
+
+_ACCESS_OF_ROLE = {
+    Role.MEMBER: Access.SIGNED_IN,
+    Role.MODERATOR: Access.MODERATOR,
+    Role.ADMIN: Access.ADMIN,
+    Role.SERVICE: Access.SERVICE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is asking: a user, a service of ours, or nobody we know (`user_id` is empty)."""
+
+    user_id: str = ""
+    roles: tuple[str, ...] = ()
+    access: Access = field(init=False, default=Access.PUBLIC)
+
+    def __post_init__(self) -> None:
+        known = [_ACCESS_OF_ROLE[Role(role)] for role in self.roles if role in Role]
+        if self.user_id:
+            object.__setattr__(self, "access", max(known, default=Access.SIGNED_IN))
+
+
+NOBODY = Caller()
+
+
+def service_caller(service: str) -> Caller:
+    """One of our own services, acting for itself."""
+    return Caller(user_id=f"svc_{service}", roles=(Role.SERVICE,))
+
+
+@dataclass(slots=True)
+class Origin:
+    """Where a command comes from, handed to `decide` beside it: the id, who, when, and their standing."""
+
+    command_id: CommandId
+    caller: Caller
+    at: datetime
+    is_suspended: bool = False
+
+
+class Command(Generic[A]):
+    """A request, imperative; may be refused. `A` is the view it is answered with."""
+
+    __slots__ = ()
+    __pydantic_config__ = ConfigDict(extra="forbid", regex_engine="rust-regex")
+
+
+class Event:
+    """A fact, past tense; never refused, never edited."""
+
+    __slots__ = ()
+    __pydantic_config__ = ConfigDict(extra="ignore")
+
+
+class Query(Generic[A]):
+    """A question put to a read model. `A` is the view that answers it."""
+
+    __slots__ = ()
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+
+class View:
+    """The answer to a query or a command."""
+
+    __slots__ = ()
+    __pydantic_config__ = ConfigDict(extra="ignore")
+
+
+class Spec:
+    """What every registered message has: its class, its name, and a validating adapter."""
+
+    def __init__(self, name: str, cls: type) -> None:
+        self.name = name
+        self.cls = cls
+
+    @property
+    def service(self) -> str:
+        return self.name.split(".", 1)[0]
+
+    @property
+    def summary(self) -> str:
+        return (inspect.getdoc(self.cls) or self.name).split("\n", 1)[0]
+
+    @property
+    def description(self) -> str:
+        return inspect.getdoc(self.cls) or self.name
+
+    @cached_property
+    def adapter(self) -> TypeAdapter[Any]:
+        return TypeAdapter(self.cls)
+
+    @cached_property
+    def answer(self) -> type:
+        """The view class in `Command[...]` or `Query[...]`."""
+        for base in getattr(self.cls, "__orig_bases__", ()):
+            for argument in get_args(base):
+                if isinstance(argument, type):
+                    return argument
+        raise TypeError(f"{self.cls.__name__} does not say what it is answered with")
+
+
+class CommandSpec(Spec):
+    def __init__(
+        self,
+        name: str,
+        cls: type,
+        *,
+        key: str,
+        access: Access,
+        rejections: tuple[type[Rejected], ...],
+    ) -> None:
+        super().__init__(name, cls)
+        self.key = key
+        self.access = access
+        self.rejections = rejections
+
+
+class EventSpec(Spec):
+    def __init__(self, name: str, cls: type, *, version: int) -> None:
+        super().__init__(name, cls)
+        self.version = version
+
+    @property
+    def type(self) -> str:
+        """The CloudEvents type: `<service>.<event_name>.v<N>`."""
+        return f"{self.name}.v{self.version}"
+
+
+class QuerySpec(Spec):
+    def __init__(
+        self,
+        name: str,
+        cls: type,
+        *,
+        access: Access,
+        watches: tuple[str, ...],
+        hot: str | None,
+        private: bool,
+    ) -> None:
+        super().__init__(name, cls)
+        self.access = access
+        self.watches = watches
+        self.hot = hot
+        self.private = private
+
+    def keys(self, arguments: dict[str, Any], caller: Caller) -> list[str]:
+        """The change keys whose notice means that this question must be asked again."""
+        values = {**arguments, "caller": caller.user_id or "-"}
+        return [template.format_map(values) for template in self.watches]
+
+
+class Registry:
+    """Every message of the house by its name and by its class."""
+
+    def __init__(self) -> None:
+        self.commands: dict[str, CommandSpec] = {}
+        self.events: dict[str, EventSpec] = {}
+        self.queries: dict[str, QuerySpec] = {}
+        self.command_of: dict[type, CommandSpec] = {}
+        self.event_of: dict[type, EventSpec] = {}
+        self.query_of: dict[type, QuerySpec] = {}
+
+    def add_command(self, spec: CommandSpec) -> None:
+        _add(self.commands, spec.name, self.command_of, spec)
+
+    def add_event(self, spec: EventSpec) -> None:
+        _add(self.events, spec.type, self.event_of, spec)
+
+    def add_query(self, spec: QuerySpec) -> None:
+        _add(self.queries, spec.name, self.query_of, spec)
+
+
+S = TypeVar("S", bound=Spec)
+
+
+def _add(by_name: dict[str, S], name: str, by_class: dict[type, S], spec: S) -> None:
+    if name in by_name:
+        raise ValueError(f"two messages are called {name}")
+    by_name[name] = spec
+    by_class[spec.cls] = spec
+
+
+registry = Registry()
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+def message(cls: type[M]) -> type[M]:
+    """Make a plain value that messages are built from (an item of a list, say).
+
+    Frozen for the type checker, and not at run time: `object.__setattr__` per field would double the
+    price of every vote (docs/adr/0007).
+    """
+    if "__pydantic_config__" not in {name for base in cls.__mro__ for name in vars(base)}:
+        cls.__pydantic_config__ = ConfigDict(extra="ignore")  # type: ignore[attr-defined]
+    return dataclass(slots=True, kw_only=True)(cls)
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+def view(cls: type[M]) -> type[M]:
+    """Make the answer to a query or a command."""
+    return message(cls)
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+def command(
+    name: str,
+    *,
+    key: str,
+    access: Access,
+    rejections: tuple[type[Rejected], ...] = (),
+) -> Callable[[type[M]], type[M]]:
+    """Register a command.
+
+    name        `<service>.<kebab-case-name>`; also its HTTP path
+    key         the field that holds the aggregate's id, and so decides the slot
+    access      the least that a caller must be
+    rejections  the domain's possible answers no, for the documents
+    """
+
+    def decorate(cls: type[M]) -> type[M]:
+        made = message(cls)
+        if key not in {item.name for item in fields(made)}:  # type: ignore[arg-type]
+            raise TypeError(f"{name} has no field {key}")
+        registry.add_command(
+            CommandSpec(name, made, key=key, access=access, rejections=rejections)
+        )
+        return made
+
+    return decorate
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+def event(name: str, *, version: int = 1) -> Callable[[type[M]], type[M]]:
+    """Register an event. `name` is `<service>.<event_name>`; `version` its schema version."""
+
+    def decorate(cls: type[M]) -> type[M]:
+        made = message(cls)
+        registry.add_event(EventSpec(name, made, version=version))
+        return made
+
+    return decorate
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+def query(
+    name: str,
+    *,
+    access: Access,
+    watches: tuple[str, ...] = (),
+    hot: str | None = None,
+    private: bool = False,
+) -> Callable[[type[M]], type[M]]:
+    """Register a query.
+
+    watches  change keys that make its answer stale, as templates over its arguments and `caller`:
+             `("ballot.{show_id}",)`
+    hot      the field whose value keys the results that the owner pushes after its commits; None for
+             a query that is asked again instead
+    private  the answer depends on who asks, so it is never shared between callers
+    """
+
+    def decorate(cls: type[M]) -> type[M]:
+        made = message(cls)
+        registry.add_query(
+            QuerySpec(name, made, access=access, watches=watches, hot=hot, private=private)
+        )
+        return made
+
+    return decorate
+
+
+def type_hints(cls: type) -> dict[str, Any]:
+    """The resolved annotations of a message's fields."""
+    return get_type_hints(cls, include_extras=True)
+
+
+class Receipt(View):
+    """An answer to a command: carries the position a query can wait for (read your own writes)."""
+
+    __slots__ = ()
+    POSITION: ClassVar[str] = "position"
