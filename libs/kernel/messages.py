@@ -85,12 +85,24 @@ def service_caller(service: str) -> Caller:
 
 @dataclass(slots=True)
 class Origin:
-    """Where a command comes from, handed to `decide` beside it: the id, who, when, and their standing."""
+    """Where a command comes from, handed to `decide` beside it.
+
+    command_id    made by the caller; a retry has the same
+    actor         the user id, or `svc_<service>` for one of ours; empty for a stranger
+    roles         what the actor has been trusted with
+    at            when the owner took it, UTC
+    is_suspended  the actor may look but not act
+    """
 
     command_id: CommandId
-    caller: Caller
+    actor: str
+    roles: tuple[str, ...]
     at: datetime
     is_suspended: bool = False
+
+    @property
+    def caller(self) -> Caller:
+        return Caller(user_id=self.actor, roles=self.roles)
 
 
 class Command(Generic[A]):

@@ -1,0 +1,6 @@
+"""The bus: commands to the owner of a slot, queries to whoever reads, over core NATS request/reply."""
+
+from libs.bus.client import Answer, Bus
+from libs.bus.server import Handler, serve_queries
+
+__all__ = ["Answer", "Bus", "Handler", "serve_queries"]

@@ -1,0 +1,240 @@
+"""The asking side of the bus.
+
+Commands for one slot that are sent while an earlier message is under way travel together in the next one,
+so batching grows with load and an idle system does not wait. A command is sent again, with the same id, until
+it is answered or its deadline passes: the owner knows it by its id, so it is never counted twice.
+"""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from nats.aio.client import Client
+from nats.errors import ConnectionClosedError, NoRespondersError, OutboundBufferLimitError
+from nats.errors import TimeoutError as NatsTimeoutError
+
+from libs.bus.wire import OWNER_MOVED, command_item, command_subject, query_subject
+from libs.kernel.errors import Invalid, NotFound, RemoteProblem, Unavailable
+from libs.kernel.ids import new_id
+from libs.kernel.messages import Caller, Command, Query, registry
+from libs.kernel.slots import slot_of
+
+COMMAND_DEADLINE_SECONDS = 10.0
+ATTEMPT_TIMEOUT_SECONDS = 2.5
+QUERY_DEADLINE_SECONDS = 5.0
+RETRY_PAUSE_SECONDS = 0.05
+ITEMS_PER_MESSAGE_MAX = 2000
+MESSAGES_IN_FLIGHT_MAX = 2
+
+
+class NobodyAnswers(Unavailable):
+    code = "nobody-answers"
+    title = "The service did not answer in time; the request may or may not have been carried out."
+
+
+@dataclass(slots=True)
+class Answer:
+    """The answer to a query, true at `position` of the log whose epoch is named."""
+
+    position: int
+    epoch: str
+    result: dict[str, Any]
+
+
+@dataclass(slots=True)
+class _Call:
+    item: dict[str, Any]
+    future: asyncio.Future[dict[str, Any]]
+    deadline: float
+
+
+class Bus:
+    """One connection's way to every service."""
+
+    def __init__(self, connection: Client) -> None:
+        self.connection = connection
+        self._slots: dict[tuple[str, int], _Slot] = {}
+
+    async def send(
+        self,
+        command: Command[Any],
+        *,
+        caller: Caller,
+        command_id: str | None = None,
+        traceparent: str | None = None,
+    ) -> dict[str, Any]:
+        """Send a command and await its answer: the view it is answered with, as a dict.
+
+        command_id  the same for a retry; drawn when None
+        raises      what the owner refused it with (RemoteProblem); Unavailable when nobody answered
+                    before the deadline: the command may then have been carried out all the same
+        """
+        spec = registry.command_of[type(command)]
+        args = orjson.loads(orjson.dumps(command))
+        return await self.send_raw(
+            spec.name, args, caller=caller, command_id=command_id, traceparent=traceparent
+        )
+
+    async def send_raw(
+        self,
+        name: str,
+        args: dict[str, Any],
+        *,
+        caller: Caller,
+        command_id: str | None = None,
+        traceparent: str | None = None,
+    ) -> dict[str, Any]:
+        """Send a command by its name; `args` are its fields as JSON values. Otherwise as `send`."""
+        spec = registry.commands.get(name)
+        if spec is None:
+            raise NotFound(f"there is no command {name}")
+        key = args.get(spec.key)
+        if not isinstance(key, str) or not key:
+            raise Invalid(f"{spec.key} is missing")
+        item = command_item(
+            name,
+            args,
+            command_id=command_id or new_id(),
+            actor=caller.user_id,
+            roles=caller.roles,
+            trace=traceparent,
+        )
+        loop = asyncio.get_running_loop()
+        call = _Call(item, loop.create_future(), loop.time() + COMMAND_DEADLINE_SECONDS)
+        self._slot(spec.service, slot_of(key)).add(call)
+        return await call.future
+
+    def _slot(self, service: str, slot: int) -> "_Slot":
+        found = self._slots.get((service, slot))
+        if found is None:
+            found = _Slot(self.connection, command_subject(service, slot))
+            self._slots[service, slot] = found
+        return found
+
+    async def ask(self, query: Query[Any], *, caller: Caller, after: int | None = None) -> Answer:
+        """Ask a query.
+
+        after   a position its answer must include (read your own writes)
+        raises  what it was refused with (RemoteProblem); Unavailable
+        """
+        spec = registry.query_of[type(query)]
+        args = orjson.loads(orjson.dumps(query))
+        return await self.ask_raw(spec.name, args, caller=caller, after=after)
+
+    async def ask_raw(
+        self, name: str, args: dict[str, Any], *, caller: Caller, after: int | None = None
+    ) -> Answer:
+        """Ask a query by its name; `args` are its fields as JSON values. Otherwise as `ask`."""
+        if name not in registry.queries:
+            raise NotFound(f"there is no query {name}")
+        body = {"args": args, "actor": caller.user_id, "roles": caller.roles, "after": after}
+        reply = orjson.loads(await self._request_query(query_subject(name), orjson.dumps(body)))
+        if "problem" in reply:
+            raise RemoteProblem(reply["problem"])
+        return Answer(reply["position"], reply["epoch"], reply["result"])
+
+    async def _request_query(self, subject: str, payload: bytes) -> bytes:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + QUERY_DEADLINE_SECONDS
+        while True:
+            try:
+                remaining = max(0.05, deadline - loop.time())
+                reply = await self.connection.request(subject, payload, timeout=remaining)
+            except (NoRespondersError, OutboundBufferLimitError):
+                if loop.time() > deadline:
+                    raise NobodyAnswers(retry_after_seconds=1) from None
+                await asyncio.sleep(RETRY_PAUSE_SECONDS)
+            except (NatsTimeoutError, TimeoutError, ConnectionClosedError):
+                raise NobodyAnswers(retry_after_seconds=1) from None
+            else:
+                return reply.data
+
+
+class _Slot:
+    """The calls for one slot: those waiting, and the messages under way."""
+
+    def __init__(self, connection: Client, subject: str) -> None:
+        self._connection = connection
+        self._subject = subject
+        self._waiting: deque[_Call] = deque()
+        self._in_flight = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._flush_is_due = False
+
+    def add(self, call: _Call) -> None:
+        self._waiting.append(call)
+        if not self._flush_is_due and self._in_flight < MESSAGES_IN_FLIGHT_MAX:
+            self._flush_is_due = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flush_is_due = False
+        while self._waiting and self._in_flight < MESSAGES_IN_FLIGHT_MAX:
+            count = min(len(self._waiting), ITEMS_PER_MESSAGE_MAX)
+            calls = [self._waiting.popleft() for _ in range(count)]
+            self._in_flight += 1
+            task = asyncio.get_running_loop().create_task(self._deliver(calls))
+            self._tasks.add(task)
+            task.add_done_callback(self._on_delivered)
+
+    def _on_delivered(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._in_flight -= 1
+        self._flush()
+
+    async def _deliver(self, calls: list[_Call]) -> None:
+        """Send calls until every one is answered or out of time."""
+        try:
+            while calls:
+                calls = await self._attempt(calls)
+                if calls:
+                    await asyncio.sleep(RETRY_PAUSE_SECONDS)
+                    calls = _drop_late(calls)
+        except BaseException as error:
+            for call in calls:
+                if not call.future.done():
+                    call.future.set_exception(NobodyAnswers(str(error), retry_after_seconds=1))
+            raise
+
+    async def _attempt(self, calls: list[_Call]) -> list[_Call]:
+        """Send once; returns the calls that must be sent again."""
+        payload = orjson.dumps([call.item for call in calls])
+        try:
+            reply = await self._connection.request(
+                self._subject, payload, timeout=ATTEMPT_TIMEOUT_SECONDS
+            )
+        except (
+            NoRespondersError,
+            NatsTimeoutError,
+            TimeoutError,
+            ConnectionClosedError,
+            OutboundBufferLimitError,
+        ):
+            return calls
+        again = []
+        for call, answer in zip(calls, orjson.loads(reply.data), strict=True):
+            problem = answer.get("problem")
+            if problem is not None and problem["code"] == OWNER_MOVED:
+                again.append(call)
+            elif call.future.done():
+                continue  # The caller has gone away.
+            elif problem is not None:
+                call.future.set_exception(RemoteProblem(problem))
+            else:
+                call.future.set_result(answer["answer"])
+        return again
+
+
+def _drop_late(calls: list[_Call]) -> list[_Call]:
+    now = asyncio.get_running_loop().time()
+    kept = []
+    for call in calls:
+        if call.future.done():
+            continue
+        if now < call.deadline:
+            kept.append(call)
+        else:
+            call.future.set_exception(NobodyAnswers(retry_after_seconds=1))
+    return kept

@@ -1,0 +1,102 @@
+"""The answering side of queries. (Commands are answered by `libs.owner`.)"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import orjson
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from pydantic import ValidationError
+
+from libs.bus.client import Answer
+from libs.bus.wire import query_subject
+from libs.kernel.errors import BacklineError, Forbidden, Invalid, Unauthenticated, Unavailable
+from libs.kernel.messages import Caller, Query, QuerySpec, registry
+
+logger = logging.getLogger(__name__)
+
+QUERIES_IN_FLIGHT_MAX = 512
+
+Handler = Callable[[Any, Caller, int | None], Awaitable[Answer]]
+"""(query, caller, after) -> Answer. `after` is a position that the answer must include."""
+
+
+async def serve_queries(
+    connection: Client, service: str, handlers: Mapping[type[Query[Any]], Handler]
+) -> None:
+    """Answer a service's queries until cancelled.
+
+    Readers of one service share the work: each question goes to one of them. Beyond
+    QUERIES_IN_FLIGHT_MAX questions at once they are refused with Unavailable, at once.
+    """
+    server = _QueryServer()
+    subscriptions = []
+    async with asyncio.TaskGroup() as tasks:
+        for cls, handler in handlers.items():
+            spec = registry.query_of[cls]
+
+            async def on_message(
+                message: Msg, spec: QuerySpec = spec, handler: Handler = handler
+            ) -> None:
+                tasks.create_task(server.answer(message, spec, handler))
+
+            subscriptions.append(
+                await connection.subscribe(query_subject(spec.name), queue="readers", cb=on_message)
+            )
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            for subscription in subscriptions:
+                if not connection.is_closed:
+                    await subscription.unsubscribe()
+
+
+class _QueryServer:
+    def __init__(self) -> None:
+        self._in_flight = 0
+
+    async def answer(self, message: Msg, spec: QuerySpec, handler: Handler) -> None:
+        self._in_flight += 1
+        try:
+            reply = await self._reply(message, spec, handler)
+        finally:
+            self._in_flight -= 1
+        if message.reply:
+            await message.respond(orjson.dumps(reply, option=orjson.OPT_UTC_Z))
+
+    async def _reply(self, message: Msg, spec: QuerySpec, handler: Handler) -> dict[str, Any]:
+        try:
+            if self._in_flight > QUERIES_IN_FLIGHT_MAX:
+                raise Unavailable("too many questions at once", retry_after_seconds=0.5)
+            answer = await self._ask(message, spec, handler)
+        except BacklineError as error:
+            return {"problem": error.problem()}
+        except Exception:
+            logger.exception("A query failed.", extra={"query": spec.name})
+            return {"problem": BacklineError().problem()}
+        return {"position": answer.position, "epoch": answer.epoch, "result": answer.result}
+
+    async def _ask(self, message: Msg, spec: QuerySpec, handler: Handler) -> Answer:
+        try:
+            body = orjson.loads(message.data)
+            query = spec.adapter.validate_python(body["args"])
+            caller = Caller(user_id=body["actor"], roles=tuple(body["roles"]))
+            after = body["after"]
+        except ValidationError as error:
+            raise Invalid(describe(error)) from None
+        except (orjson.JSONDecodeError, KeyError, TypeError):
+            raise Invalid("not a query") from None
+        if not spec.access.admits(caller):
+            raise (Forbidden if caller.user_id else Unauthenticated)(f"{spec.name} is not for you")
+        return await handler(query, caller, after)
+
+
+def describe(error: ValidationError) -> str:
+    """What is wrong with the input, without repeating the input."""
+    parts = []
+    for item in error.errors(include_url=False, include_input=False, include_context=False)[:5]:
+        where = ".".join(str(part) for part in item["loc"]) or "body"
+        parts.append(f"{where}: {item['msg']}")
+    return "; ".join(parts)

@@ -1,0 +1,110 @@
+"""Membership: who is alive in a service, as the server's clock sees it.
+
+Each member writes its key into the bucket MEMBERS with a time to live, again and again; a key that is
+not renewed expires on the server. Membership gives speed, the log gives correctness: two members may
+for a moment both believe they own a slot, and the expected revision refuses one of them.
+source    docs/adr/0003-one-writer-per-slot.md
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+
+from libs.eventlog.protocol import raise_error, read_direct, request
+from libs.kernel.errors import Unavailable
+
+BUCKET_STREAM = "KV_MEMBERS"
+TTL_SECONDS = 2
+RENEW_SECONDS = 0.5
+CALL_TIMEOUT_SECONDS = 1.0
+
+OnChange = Callable[[frozenset[str]], Awaitable[None]]
+
+
+class Membership:
+    """One member's place among the live workers of a service."""
+
+    def __init__(self, client: Client, service: str, member: str, on_change: OnChange) -> None:
+        """`on_change` is awaited with the live members whenever they differ from before; with an
+        empty set when we can no longer be sure that the others see us."""
+        self._client = client
+        self._prefix = f"$KV.MEMBERS.{service}."
+        self._member = member
+        self._on_change = on_change
+        self._members: frozenset[str] = frozenset()
+        self._renewed_at = float("-inf")
+        self._woken = asyncio.Event()
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the others can still see us: our key has been renewed within its time to live.
+
+        False in a process that was suspended and has just woken up.
+        """
+        return time.monotonic() - self._renewed_at < TTL_SECONDS
+
+    async def run(self) -> None:
+        """Stay a member until cancelled, then leave at once."""
+        subscription = await self._client.subscribe(self._prefix + ">", cb=self._on_news)
+        try:
+            while True:
+                self._woken.clear()
+                await self._renew_and_look()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._woken.wait(), RENEW_SECONDS)
+        finally:
+            with suppress(NatsError, Unavailable, TimeoutError):
+                await subscription.unsubscribe()
+                await self._leave()
+
+    async def _renew_and_look(self) -> None:
+        try:
+            asked_at = time.monotonic()
+            if asked_at - self._renewed_at >= RENEW_SECONDS * 0.9:
+                await self._put(b"alive", {"Nats-TTL": f"{TTL_SECONDS}s"})
+                self._renewed_at = asked_at
+            members = await self._look()
+        except Unavailable:
+            if self.is_current:
+                return
+            members = frozenset()
+        if members != self._members:
+            self._members = members
+            await self._on_change(members)
+
+    async def _look(self) -> frozenset[str]:
+        body = {"multi_last": [self._prefix + ">"], "batch": 1000}
+        found = await read_direct(
+            self._client, BUCKET_STREAM, body, timeout_seconds=CALL_TIMEOUT_SECONDS
+        )
+        return frozenset(
+            stored.subject.removeprefix(self._prefix)
+            for stored in found
+            if "KV-Operation" not in stored.headers and "Nats-Marker-Reason" not in stored.headers
+        )
+
+    async def _leave(self) -> None:
+        headers = {"KV-Operation": "PURGE", "Nats-Rollup": "sub", "Nats-TTL": f"{TTL_SECONDS}s"}
+        await self._put(b"", headers)
+
+    async def _put(self, payload: bytes, headers: dict[str, str]) -> None:
+        answer = await request(
+            self._client,
+            self._prefix + self._member,
+            payload,
+            headers,
+            timeout_seconds=CALL_TIMEOUT_SECONDS,
+        )
+        raise_error(answer)
+
+    async def _on_news(self, message: Msg) -> None:
+        """Somebody else joined or left: look now rather than at the next renewal."""
+        member = message.subject.removeprefix(self._prefix)
+        leaves = "KV-Operation" in (message.headers or {})
+        if member != self._member and (leaves or member not in self._members):
+            self._woken.set()

@@ -1,0 +1,110 @@
+"""A log in memory: the twin of `JetStreamLog` for unit tests. It encodes and decodes as the real one does,
+so a message that cannot survive the wire does not survive here either."""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Sequence
+from dataclasses import dataclass, field
+
+from libs.eventlog.codec import decode, encode, types_of
+from libs.eventlog.model import NEW_STREAM, Commit, RecordedCommit, Revision, StreamHistory
+from libs.kernel.errors import Conflict
+from libs.kernel.ids import new_id
+
+HEARTBEAT_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class _Stored:
+    aggregate: str
+    aggregate_id: str
+    payload: bytes
+    headers: dict[str, str]
+
+
+@dataclass
+class MemoryLog:
+    """Keeps everything in a list; lost with the process."""
+
+    service: str
+    epoch: str = field(default_factory=new_id)
+    _messages: list[_Stored] = field(default_factory=list)
+    _revisions: dict[tuple[str, str], int] = field(default_factory=dict)
+    _grown: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def append(self, commits: Sequence[Commit]) -> list[Revision]:
+        for commit in commits:
+            key = (commit.aggregate, commit.aggregate_id)
+            if self._revisions.get(key, NEW_STREAM) != commit.expected:
+                raise Conflict(f"{commit.aggregate}/{commit.aggregate_id} has moved on")
+        for commit in commits:
+            self._messages.append(
+                _Stored(
+                    commit.aggregate,
+                    commit.aggregate_id,
+                    encode(commit.events),
+                    dict(commit.headers),
+                )
+            )
+            self._revisions[commit.aggregate, commit.aggregate_id] = len(self._messages)
+        async with self._grown:
+            self._grown.notify_all()
+        return [
+            Revision(self._revisions[commit.aggregate, commit.aggregate_id]) for commit in commits
+        ]
+
+    async def load(
+        self, aggregate: str, aggregate_id: str, after: Revision = NEW_STREAM
+    ) -> StreamHistory:
+        commits = [
+            self._decode(position, stored, strict=True)
+            for position, stored in enumerate(self._messages[after:], after + 1)
+            if (stored.aggregate, stored.aggregate_id) == (aggregate, aggregate_id)
+        ]
+        revision = self._revisions.get((aggregate, aggregate_id), NEW_STREAM)
+        return StreamHistory(commits, Revision(revision))
+
+    async def follow(
+        self, *, after: int, events: Collection[type] | None = None, batch_events_max: int = 5000
+    ) -> AsyncIterator[list[RecordedCommit]]:
+        wanted = types_of(events)
+        position = after
+        while True:
+            batch: list[RecordedCommit] = []
+            count = 0
+            while position < len(self._messages) and count < batch_events_max:
+                position += 1
+                commit = self._decode(position, self._messages[position - 1], wanted=wanted)
+                batch.append(commit)
+                count += len(commit.events)
+            yield batch
+            if position >= len(self._messages):
+                await self._wait_for_growth(position)
+
+    async def last_position(self) -> int:
+        return len(self._messages)
+
+    async def _wait_for_growth(self, position: int) -> None:
+        async with self._grown:
+            try:
+                async with asyncio.timeout(HEARTBEAT_SECONDS):
+                    await self._grown.wait_for(lambda: len(self._messages) > position)
+            except TimeoutError:
+                return  # A heartbeat: the caller is told that there is nothing more to read.
+
+    def _decode(
+        self,
+        position: int,
+        stored: _Stored,
+        *,
+        wanted: Collection[str] | None = None,
+        strict: bool = False,
+    ) -> RecordedCommit:
+        return decode(
+            stored.payload,
+            aggregate=stored.aggregate,
+            aggregate_id=stored.aggregate_id,
+            position=position,
+            headers=stored.headers,
+            wanted=wanted,
+            strict=strict,
+        )

@@ -1,0 +1,122 @@
+"""The words of the log: commits, recorded events, revisions, and what every log can do."""
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NewType, Protocol
+
+from libs.kernel.errors import BacklineError
+from libs.kernel.messages import Event
+
+Revision = NewType("Revision", int)
+"""Opaque token that `load` returns and `append` expects."""
+
+NEW_STREAM = Revision(0)
+"""The revision of a stream that does not exist yet."""
+
+CloudEvent = dict[str, Any]
+"""One event in the CloudEvents 1.0 JSON format, ready to be encoded."""
+
+
+class UnknownEvent(BacklineError):
+    """A decider met an event type it does not know: it may not decide on a history it cannot read."""
+
+    code = "unknown-event"
+
+
+@dataclass(slots=True)
+class Commit:
+    """The events of one aggregate in one append: one message, all or nothing.
+
+    aggregate, aggregate_id  name the stream
+    events                   one or more, oldest first
+    expected                 the revision the decision was based on; NEW_STREAM for a new stream
+    headers                  carried beside the message (`traceparent`)
+    """
+
+    aggregate: str
+    aggregate_id: str
+    events: list[CloudEvent]
+    expected: Revision
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Recorded:
+    """An event as it stands in the log. `position` is that of its commit."""
+
+    id: str
+    type: str
+    aggregate: str
+    aggregate_id: str
+    at: datetime
+    actor: str
+    causation_id: str
+    correlation_id: str
+    data: Event
+    position: int
+
+
+@dataclass(slots=True)
+class RecordedCommit:
+    """A commit as it stands in the log."""
+
+    aggregate: str
+    aggregate_id: str
+    position: int
+    headers: Mapping[str, str]
+    events: list[Recorded]
+
+
+@dataclass(slots=True)
+class StreamHistory:
+    """What `load` found: the commits after a revision, and the revision to expect next."""
+
+    commits: list[RecordedCommit]
+    revision: Revision
+
+
+class EventLog(Protocol):
+    """One service's log.
+
+    service  the service whose streams it holds
+    epoch    changes when the log is recreated, so that a stale position is refused, not misread
+    """
+
+    service: str
+    epoch: str
+
+    async def append(self, commits: Sequence[Commit]) -> list[Revision]:
+        """Add one commit to each of one or more streams, all of them or none, fsynced.
+
+        commits  at most one per stream
+        returns  the revision of each stream after its commit, in the order given
+        raises   Conflict when a stream is not at the expected revision;
+                 Unavailable when the outcome could not be learned, or the log cannot be reached
+        source   docs/adr/0004-a-commit-is-one-message.md
+        """
+        ...
+
+    async def load(
+        self, aggregate: str, aggregate_id: str, after: Revision = NEW_STREAM
+    ) -> StreamHistory:
+        """Read a stream after a revision, as its leader has it.
+
+        raises   UnknownEvent for an event type this build does not know; Unavailable
+        """
+        ...
+
+    def follow(
+        self, *, after: int, events: Collection[type] | None = None, batch_events_max: int = 5000
+    ) -> AsyncIterator[list[RecordedCommit]]:
+        """Read the whole log after a position, oldest first, then go on as it grows. Never ends.
+
+        events   the classes wanted; others are left out (their commits still move the position)
+        yields   what has arrived, up to about `batch_events_max` events at a time; an empty list, at
+                 least once a second, when there is nothing more to read
+        """
+        ...
+
+    async def last_position(self) -> int:
+        """The position of the newest commit; 0 for an empty log."""
+        ...
