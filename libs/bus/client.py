@@ -90,13 +90,14 @@ class Bus:
         spec = registry.commands.get(name)
         if spec is None:
             raise NotFound(f"there is no command {name}")
-        key = args.get(spec.key)
+        command_id = command_id or new_id()
+        key = spec.aggregate_id(args, caller.user_id, command_id)
         if not isinstance(key, str) or not key:
             raise Invalid(f"{spec.key} is missing")
         item = command_item(
             name,
             args,
-            command_id=command_id or new_id(),
+            command_id=command_id,
             actor=caller.user_id,
             roles=caller.roles,
             trace=traceparent,

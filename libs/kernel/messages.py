@@ -24,7 +24,7 @@ from typing import Any, ClassVar, Generic, TypeVar, dataclass_transform, get_arg
 from pydantic import ConfigDict, TypeAdapter
 
 from libs.kernel.errors import Rejected
-from libs.kernel.ids import CommandId
+from libs.kernel.ids import CommandId, derive_id
 
 A = TypeVar("A", covariant=True)
 M = TypeVar("M")
@@ -133,6 +133,15 @@ class View:
     __pydantic_config__ = ConfigDict(extra="ignore")
 
 
+class Key(StrEnum):
+    """Where a command that names no aggregate takes its id from, in place of a field."""
+
+    ACTOR = "@actor"
+    """The caller's own aggregate."""
+    NEW = "@new"
+    """One that the command founds: its id comes from the command's, so a retry meets it again."""
+
+
 class Spec:
     """What every registered message has: its class, its name, and a validating adapter."""
 
@@ -180,6 +189,18 @@ class CommandSpec(Spec):
         self.key = key
         self.access = access
         self.rejections = rejections
+
+    def aggregate_id(self, command: Any, actor: str, command_id: str) -> Any:
+        """The id of the aggregate a command is about, which decides its slot.
+
+        command   the command, or its arguments as they came in, not yet checked
+        returns   the id; of unchecked arguments whatever they hold in its place
+        """
+        if self.key == Key.ACTOR:
+            return actor
+        if self.key == Key.NEW:
+            return derive_id(self.name, command_id)
+        return command.get(self.key) if isinstance(command, dict) else getattr(command, self.key)
 
 
 class EventSpec(Spec):
@@ -279,18 +300,16 @@ def command(
     """Register a command.
 
     name        `<service>.<kebab-case-name>`; also its HTTP path
-    key         the field that holds the aggregate's id, and so decides the slot
+    key         the field that holds the aggregate's id, and so decides the slot; or a `Key`
     access      the least that a caller must be
     rejections  the domain's possible answers no, for the documents
     """
 
     def decorate(cls: type[M]) -> type[M]:
         made = message(cls)
-        if key not in {item.name for item in fields(made)}:  # type: ignore[arg-type]
+        if key not in Key and key not in {item.name for item in fields(made)}:  # type: ignore[arg-type]
             raise TypeError(f"{name} has no field {key}")
-        registry.add_command(
-            CommandSpec(name, made, key=key, access=access, rejections=rejections)
-        )
+        registry.add_command(CommandSpec(name, made, key=key, access=access, rejections=rejections))
         return made
 
     return decorate
