@@ -1,0 +1,102 @@
+"""Telemetry: off unless asked for, and real OTLP when it is."""
+
+import time
+from collections.abc import Iterator
+from concurrent import futures
+
+import grpc
+import pytest
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as messages
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc as services
+
+from libs.chassis.telemetry import TelemetryInvalid, configure_telemetry
+from libs.telemetry import acting_for, edge_span, is_tracing
+
+
+class Collector(services.TraceServiceServicer):
+    """Receives OTLP over gRPC and keeps (service, span) names."""
+
+    def __init__(self) -> None:
+        self.received: list[tuple[str, str]] = []
+
+    def Export(  # noqa: N802  # The name is gRPC's.
+        self, request: messages.ExportTraceServiceRequest, _context: grpc.ServicerContext
+    ) -> messages.ExportTraceServiceResponse:
+        for resource_spans in request.resource_spans:
+            attributes = {
+                item.key: item.value.string_value for item in resource_spans.resource.attributes
+            }
+            assert attributes["service.namespace"] == "backline"
+            self.received += [
+                (attributes["service.name"], span.name)
+                for scope in resource_spans.scope_spans
+                for span in scope.spans
+            ]
+        return messages.ExportTraceServiceResponse()
+
+
+@pytest.fixture
+def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
+    collector = Collector()
+    server = grpc.server(futures.ThreadPoolExecutor(max_workers=1))
+    services.add_TraceServiceServicer_to_server(collector, server)  # type: ignore[no-untyped-call]
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{port}")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
+    yield collector
+    server.stop(grace=None).wait(5)
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {},
+        {"OTEL_TRACES_EXPORTER": "none", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"},
+        {"OTEL_SDK_DISABLED": "true", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"},
+    ],
+)
+def test_stays_off_when_nothing_asks_for_it(environment: dict[str, str]) -> None:
+    assert configure_telemetry(environment) is None
+    assert not is_tracing()
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"OTEL_TRACES_EXPORTER": "carrier-pigeon"},
+        {"OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"},
+    ],
+)
+def test_says_which_variable_is_wrong_when_one_is(environment: dict[str, str]) -> None:
+    with pytest.raises(TelemetryInvalid, match="OTEL_"):
+        configure_telemetry(environment)
+
+
+def test_sends_each_span_as_its_service_when_several_share_a_process(collector: Collector) -> None:
+    telemetry = configure_telemetry()
+    assert telemetry is not None
+    with acting_for("gateway"), edge_span("POST /v1/voting/cast-vote"):
+        pass
+    with acting_for("voting"), edge_span("fire OpenBallot"):
+        pass
+    with edge_span("start"):
+        pass
+    telemetry.shut_down()
+    assert sorted(collector.received) == [
+        ("backline", "start"),
+        ("gateway", "POST /v1/voting/cast-vote"),
+        ("voting", "fire OpenBallot"),
+    ]
+
+
+def test_stops_in_time_when_the_collector_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+    telemetry = configure_telemetry()
+    assert telemetry is not None
+    with edge_span("start"):
+        pass
+    started = time.monotonic()
+    telemetry.shut_down(timeout_seconds=0.2)
+    assert time.monotonic() - started < 2
+    assert not is_tracing()
