@@ -2,8 +2,8 @@
 
 Two nats-servers on one store start without complaint and then lose acknowledged messages, so the
 directory is locked before anything is started in it. The lock belongs to the open file, and the
-servers inherit that file: it is held until the last of them is gone, even if the process that took it
-was killed.
+servers inherit that file: it is held until the last of them is gone, even if the process that
+took it was killed.
 """
 
 import fcntl
@@ -84,7 +84,7 @@ class DataLock:
 
 
 def _has_open(pid: int, path: Path) -> bool:
-    """Whether a process lives and has the file open: ids are used again, and zombies hold nothing."""
+    """Whether a process lives and has the file open (ids are used again, zombies hold nothing)."""
     descriptors = Path(f"/proc/{pid}/fd")
     if not Path("/proc/self/fd").exists():
         return _answers(pid)

@@ -2,8 +2,8 @@
 
 A child gets a session of its own, so that Ctrl-C in a terminal reaches only its parent, which then
 stops its children in order. Should the parent die without a chance to do so, the kernel sends the
-child a signal (`PR_SET_PDEATHSIG`, Linux only). That promise is tied to the thread which started the
-child, so children are started from the main thread.
+child a signal (`PR_SET_PDEATHSIG`, Linux only). That promise is tied to the thread which started
+the child, so children are started from the main thread.
 """
 
 import ctypes
@@ -54,17 +54,30 @@ class Child:
         if threading.current_thread() is not threading.main_thread():
             raise RuntimeError(f"{self.name} must be started from the main thread")
         with _open_log(self.log_path) as log:
-            self._process = subprocess.Popen(  # noqa: PLW1509  # One system call, no lock is taken.
+            self._process = subprocess.Popen(
                 self.arguments,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                cwd=None,
                 env=self.environment,
                 start_new_session=True,
                 pass_fds=tuple(self.inherited),
-                preexec_fn=_die_with_parent(self.orphan_signal),
+                # Two system calls and no lock, so threads do no harm here.
+                preexec_fn=_die_with_parent(self.orphan_signal),  # noqa: PLW1509
             )
+
+    def wait(self, timeout_seconds: float) -> int:
+        """Wait for the program to end by itself, and return what it ended with.
+
+        raises   ChildFailed when it takes longer; it is killed then
+        """
+        if self._process is None:
+            raise RuntimeError(f"{self.name} was never started")
+        try:
+            return self._process.wait(timeout_seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise self.failure(f"took longer than {timeout_seconds:g} s") from None
 
     def stop(self) -> None:
         """Ask the program to end, insist, and wait until it has ended."""

@@ -1,0 +1,31 @@
+"""What every test run has: shared fixtures, and no test that is skipped in silence.
+
+With `CI=true` a test that was skipped because a part is missing (no Chromium, no Docker) fails the
+run: nobody reads the skips of a green build.
+"""
+
+import os
+from collections.abc import Generator
+
+import pytest
+
+pytest_plugins = ["libs.testkit.stack"]
+
+_MARKS_OF_PARTS = frozenset({"connected", "browser", "docker", "chaos", "powerloss"})
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    skipped = report.skipped and not hasattr(report, "wasxfail")
+    if skipped and os.environ.get("CI") == "true" and _needs_a_part(item):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"should have run here, since CI=true, but: {reason}"
+    return report
+
+
+def _needs_a_part(item: pytest.Item) -> bool:
+    return any(mark.name in _MARKS_OF_PARTS for mark in item.iter_markers())

@@ -1,0 +1,148 @@
+"""Who may say what on NATS: one entry per service, least privilege for all of it.
+
+A new service is one entry in `SERVICES`. It may then speak under its own name, keep its own log,
+snapshots, schedules and membership, and beyond that only do what its entry says. Streams and
+buckets are made by the `deployer`, who may do everything to JetStream and say nothing in a
+service's name.
+
+What this does not stop: a service that was taken over. Whoever may ask JetStream for anything can
+have the answer sent to any subject of the account, another service's log included: nats-server
+does not check where a reply or a push consumer delivers to (nats-server issue 8274). Permissions
+keep honest services from mistakes; to contain a hostile one takes an account per service.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+DEPLOYER = "deployer"
+EVERYONE = ("*",)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a service may do beside what is its own.
+
+    calls     services whose commands and queries it may request
+    hears     services whose change notices and pushed results it may receive
+    reads     services whose log it may follow
+    owns_log  whether it has aggregates, and with them a log, snapshots, schedules, members and a
+              role in PostgreSQL for its read models
+    """
+
+    calls: tuple[str, ...] = ()
+    hears: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+    owns_log: bool = True
+
+
+SERVICES: Mapping[str, Access] = {
+    "auth": Access(),
+    "catalog": Access(),
+    "voting": Access(calls=("catalog",), hears=("catalog",), reads=("auth", "catalog")),
+    "gateway": Access(calls=EVERYONE, hears=EVERYONE, owns_log=False),
+    "web": Access(calls=EVERYONE, hears=EVERYONE, owns_log=False),
+}
+
+
+def databases(services: Mapping[str, Access]) -> tuple[str, ...]:
+    """The services that keep read models, each with the PostgreSQL role `backline_<service>`."""
+    return tuple(name for name, access in services.items() if access.owns_log)
+
+
+@dataclass(frozen=True, slots=True)
+class Permissions:
+    """Subjects that one NATS user may publish and subscribe to; everything else is refused."""
+
+    publish: tuple[str, ...]
+    subscribe: tuple[str, ...]
+
+
+def users(services: Mapping[str, Access]) -> tuple[str, ...]:
+    """The NATS users there must be: one per service, and the deployer."""
+    return (*services, DEPLOYER)
+
+
+def permissions_of(user: str, services: Mapping[str, Access]) -> Permissions:
+    """The permissions of one of `users(services)`."""
+    if user == DEPLOYER:
+        return Permissions(publish=("$JS.API.>",), subscribe=(_inbox(user),))
+    access = services[user]
+    publish = [
+        *(f"{kind}.{user}.>" for kind in ("chg", "hot")),
+        *(f"{kind}.{name}.>" for kind in ("cmd", "qry") for name in _names(user, access.calls)),
+        "$JS.API.INFO",
+    ]
+    subscribe = [
+        _inbox(user),
+        *(f"{kind}.{user}.>" for kind in ("cmd", "qry")),
+        *(f"{kind}.{name}.>" for kind in ("chg", "hot") for name in _names(user, access.hears)),
+    ]
+    if access.owns_log:
+        publish += _own_storage(user)
+        subscribe.append(f"$KV.MEMBERS.{user}.>")
+    for name in access.reads:
+        publish += _following(f"EVT_{name.upper()}", f"evt.{name}.>")
+    return Permissions(tuple(publish), tuple(subscribe))
+
+
+def _inbox(user: str) -> str:
+    return f"_INBOX_{user}.>"
+
+
+def _names(user: str, others: tuple[str, ...]) -> tuple[str, ...]:
+    return EVERYONE if others == EVERYONE else (user, *others)
+
+
+def _own_storage(service: str) -> list[str]:
+    """What its own log, snapshots, schedules and place among the members take.
+
+    A log can be added to and read; only what may always be deleted can be: snapshots and schedules.
+    """
+    log, snapshots, schedules = (f"{kind}_{service.upper()}" for kind in ("EVT", "SNAP", "SCHED"))
+    return [
+        *(f"{kind}.{service}.>" for kind in ("evt", "snap", "sched", "due")),
+        f"$KV.MEMBERS.{service}.>",
+        *_reading(log),
+        *_reading(snapshots),
+        f"$JS.API.STREAM.PURGE.{snapshots}",
+        *_reading(schedules),
+        f"$JS.API.STREAM.PURGE.{schedules}",
+        f"$JS.API.STREAM.MSG.DELETE.{schedules}",
+        *_following("KV_MEMBERS", f"$KV.MEMBERS.{service}.>"),
+        "$JS.API.STREAM.MSG.GET.KV_MEMBERS",
+        "$JS.API.DIRECT.GET.KV_MEMBERS",
+        f"$JS.API.DIRECT.GET.KV_MEMBERS.$KV.MEMBERS.{service}.>",
+    ]
+
+
+def _reading(stream: str) -> list[str]:
+    """Read a stream of one's own in every way there is."""
+    return [
+        f"$JS.API.STREAM.INFO.{stream}",
+        f"$JS.API.STREAM.MSG.GET.{stream}",
+        f"$JS.API.DIRECT.GET.{stream}",
+        f"$JS.API.DIRECT.GET.{stream}.>",
+        f"$JS.API.CONSUMER.CREATE.{stream}",
+        f"$JS.API.CONSUMER.CREATE.{stream}.>",
+        f"$JS.API.CONSUMER.INFO.{stream}.*",
+        f"$JS.API.CONSUMER.MSG.NEXT.{stream}.*",
+        f"$JS.API.CONSUMER.DELETE.{stream}.*",
+        f"$JS.ACK.{stream}.>",
+        f"$JS.FC.{stream}.>",
+    ]
+
+
+def _following(stream: str, subjects: str) -> list[str]:
+    """Follow some subjects of a stream: its consumers must be named and filtered to these.
+
+    A consumer without a filter in its subject would read the whole stream, so it is not allowed;
+    nor are several filters in one consumer, which cannot be seen in its subject.
+    """
+    return [
+        f"$JS.API.STREAM.INFO.{stream}",
+        f"$JS.API.CONSUMER.CREATE.{stream}.*.{subjects}",
+        f"$JS.API.CONSUMER.INFO.{stream}.*",
+        f"$JS.API.CONSUMER.MSG.NEXT.{stream}.*",
+        f"$JS.ACK.{stream}.>",
+        f"$JS.FC.{stream}.>",
+    ]

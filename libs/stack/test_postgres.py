@@ -1,0 +1,90 @@
+"""PostgreSQL as the stack runs it."""
+
+import os
+import signal
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from libs.stack.credentials import Credentials
+from libs.stack.postgres import Postgres
+from libs.stack.processes import ChildFailed
+from libs.testkit.stack import RunningDatabase, running_database
+
+pytestmark = pytest.mark.connected
+
+
+async def test_gives_a_service_a_schema_that_no_other_can_read(database: RunningDatabase) -> None:
+    voting = await asyncpg.connect(database.url_of("voting"))
+    catalog = await asyncpg.connect(database.url_of("catalog"))
+    try:
+        await voting.execute("CREATE SCHEMA private_to_voting")
+        await voting.execute("CREATE TABLE private_to_voting.votes (id text)")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await catalog.fetch("SELECT * FROM private_to_voting.votes")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await catalog.execute("DROP SCHEMA private_to_voting CASCADE")
+        await voting.execute("DROP SCHEMA private_to_voting CASCADE")
+    finally:
+        await voting.close()
+        await catalog.close()
+
+
+async def test_lets_a_service_make_the_database_again_when_it_is_gone(
+    database: RunningDatabase,
+) -> None:
+    voting = await asyncpg.connect(database.url_of("voting", "postgres"))
+    try:
+        await voting.execute("CREATE DATABASE another OWNER backline")
+        await voting.execute("DROP DATABASE another")
+    finally:
+        await voting.close()
+
+
+async def test_refuses_a_login_when_the_password_is_wrong(database: RunningDatabase) -> None:
+    wrong = database.url.replace("//", "//backline_voting:wrong@")
+    with pytest.raises(asyncpg.InvalidPasswordError):
+        await asyncpg.connect(wrong)
+    with pytest.raises(asyncpg.InvalidPasswordError):
+        await asyncpg.connect(database.url.replace("//", "//postgres@"), password="")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become somebody else")
+def test_runs_as_nobody_when_we_are_root(database: RunningDatabase) -> None:
+    status = Path(f"/proc/{database.server.child.pid}/status").read_text()
+    assert "\nUid:\t65534\t65534\t65534\t65534\n" in status
+
+
+async def test_keeps_what_was_committed_when_it_was_killed(tmp_path: Path) -> None:
+    with running_database(tmp_path) as database:
+        connection = await asyncpg.connect(database.url_of("voting"))
+        await connection.execute("CREATE SCHEMA voting")
+        await connection.execute("CREATE TABLE voting.kept AS SELECT 42 AS answer")
+        database.server.child.signal(signal.SIGKILL)
+        database.server.child.wait(10)
+        database.server.start()
+        connection = await asyncpg.connect(database.url_of("voting"))
+        assert await connection.fetchval("SELECT answer FROM voting.kept") == 42
+        # Asked twice, `prepare` changes nothing.
+        await database.server.prepare(["voting"])
+        assert await connection.fetchval("SELECT answer FROM voting.kept") == 42
+        await connection.close()
+
+
+def test_starts_over_when_the_making_of_the_cluster_was_interrupted(tmp_path: Path) -> None:
+    half = tmp_path / "postgres" / "cluster.unfinished"
+    half.mkdir(parents=True)
+    (half / "PG_VERSION").write_text("18\n")
+    with running_database(tmp_path) as database:
+        assert database.server.is_ready()
+    assert not half.exists()
+
+
+def test_says_why_when_it_cannot_start(tmp_path: Path) -> None:
+    with running_database(tmp_path) as database:
+        port = int(database.url.rpartition(":")[2].partition("/")[0])
+        credentials = Credentials(tmp_path / "secrets")
+        other = Postgres(tmp_path / "other", credentials, port=port)
+        with pytest.raises(ChildFailed, match="Address already in use"):
+            other.start()
