@@ -2,7 +2,7 @@
 
 `backline up` and the tests run a server with it, and `backline nats-config` prints it for an
 installation. The settings that keep promises are not up for choice: `sync_interval: always`,
-because an acknowledged command has been fsynced; pings that notice a dead peer within half a minute.
+because an acknowledged command has been fsynced; pings that notice a dead peer in half a minute.
 """
 
 from collections.abc import Mapping, Sequence
