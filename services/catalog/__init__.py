@@ -1,0 +1,1 @@
+"""The catalog: artists, venues, songs, shows and what was played at them."""
