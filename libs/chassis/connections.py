@@ -1,0 +1,154 @@
+"""Connections to NATS and PostgreSQL, each as the service it belongs to.
+
+Neither server being away is an error: a connection to NATS is tried again for ever, and the pool of
+PostgreSQL connects when asked. What cannot be mended by waiting, such as a refused subject, is said
+aloud.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import orjson
+import structlog
+from nats.aio.client import Client
+from sqlalchemy import URL, make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from libs.chassis.secrets import Secrets
+from libs.chassis.settings import ProcessSettings
+from libs.telemetry import metrics
+
+RECONNECT_SECONDS: Final = 0.2
+PING_SECONDS: Final = 5
+PINGS_UNANSWERED_MAX: Final = 2
+DRAIN_SECONDS: Final = 3
+PENDING_BYTES_MAX: Final = 64 * 1024 * 1024
+"""What may wait to be written, or for NATS to come back: several batches of the largest size."""
+DATABASE_CONNECT_SECONDS: Final = 5
+DATABASE_WAIT_SECONDS: Final = 10
+
+OnBroken = Callable[[Exception], None]
+"""Called when a connection cannot go on and no waiting will help: the process should end."""
+
+logger = structlog.get_logger(__name__)
+
+
+class NatsRefused(Exception):
+    """NATS refused a subject to one of our services: a bug, or someone where they should not be."""
+
+
+class NatsClosed(Exception):
+    """NATS ended a connection for good (wrong credentials, a message beyond all limits)."""
+
+
+async def connect_nats(
+    service: str,
+    settings: ProcessSettings,
+    secrets: Secrets,
+    on_broken: OnBroken,
+) -> Client:
+    """Connect to NATS as a service, waiting until it is there; it reconnects by itself for ever.
+
+    on_broken   told when NATS ended the connection for good; and, with `settings.strict`, when it
+                refused a subject
+    """
+    watch = _Watch(service, on_broken, is_strict=settings.strict)
+    client = Client()
+    watch.client = client
+    await client.connect(
+        servers=settings.nats_url.split(","),
+        name=service,
+        inbox_prefix=f"_INBOX_{service}".encode(),
+        nkeys_seed_str=secrets.read(f"{service}.nats"),
+        max_reconnect_attempts=-1,
+        reconnect_time_wait=RECONNECT_SECONDS,  # type: ignore[arg-type]  # Slept with, as a float.
+        ping_interval=PING_SECONDS,
+        max_outstanding_pings=PINGS_UNANSWERED_MAX,
+        drain_timeout=DRAIN_SECONDS,
+        pending_size=PENDING_BYTES_MAX,
+        error_cb=watch.on_error,
+        disconnected_cb=watch.on_disconnected,
+        reconnected_cb=watch.on_connected,
+        closed_cb=watch.on_closed,
+    )
+    await watch.on_connected()
+    return client
+
+
+class _Watch:
+    """What a connection goes through, as log lines and metrics."""
+
+    def __init__(self, service: str, on_broken: OnBroken, *, is_strict: bool) -> None:
+        self.client: Client | None = None
+        self._service = service
+        self._on_broken = on_broken
+        self._is_strict = is_strict
+        self._is_connected = False
+        self._has_complained = False
+        self._connected = metrics.NATS_CONNECTED.labels(service)
+        self._violations = metrics.NATS_PERMISSION_VIOLATIONS.labels(service)
+
+    async def on_connected(self) -> None:
+        self._is_connected = True
+        self._has_complained = False
+        self._connected.set(1)
+        logger.info("Connected to NATS.", service=self._service)
+
+    async def on_disconnected(self) -> None:
+        self._connected.set(0)
+        is_ours = self.client is None or self.client.is_closed
+        if self._is_connected and not is_ours:
+            logger.warning("Lost NATS; reconnecting.", service=self._service)
+        self._is_connected = False
+
+    async def on_error(self, error: Exception) -> None:
+        text = str(error) or type(error).__name__
+        if "permissions violation" in text.lower():
+            self._violations.inc()
+            logger.error("NATS refused us a subject.", service=self._service, detail=text)
+            if self._is_strict:
+                self._on_broken(NatsRefused(f"{self._service}: {text}"))
+        elif self._is_connected:
+            logger.warning("Trouble with NATS.", service=self._service, detail=text)
+        elif not self._has_complained:  # Once an outage: a try is made every fifth of a second.
+            self._has_complained = True
+            logger.warning("Cannot reach NATS; trying on.", service=self._service, detail=text)
+
+    async def on_closed(self) -> None:
+        last = None if self.client is None else self.client.last_error
+        if last is not None:
+            self._on_broken(NatsClosed(f"{self._service}: {last}"))
+
+
+def database_engine(service: str, settings: ProcessSettings, secrets: Secrets) -> AsyncEngine:
+    """The pool of connections to PostgreSQL as a service's role, in the service's own schema."""
+    return create_async_engine(
+        database_url(service, settings, secrets),
+        pool_size=settings.database_connections_max,
+        max_overflow=0,
+        pool_timeout=DATABASE_WAIT_SECONDS,
+        pool_pre_ping=True,
+        json_serializer=_dump_json,
+        json_deserializer=orjson.loads,
+        connect_args={
+            "timeout": DATABASE_CONNECT_SECONDS,
+            "server_settings": {
+                "application_name": f"backline-{service}",
+                "search_path": service,
+                "timezone": "UTC",
+            },
+        },
+    )
+
+
+def database_url(service: str, settings: ProcessSettings, secrets: Secrets) -> URL:
+    """The address of the database, with the role and the password of a service."""
+    return make_url(settings.database_url).set(
+        drivername="postgresql+asyncpg",
+        username=f"backline_{service}",
+        password=secrets.read(f"{service}.database"),
+    )
+
+
+def _dump_json(value: Any) -> str:
+    return orjson.dumps(value, option=orjson.OPT_UTC_Z).decode()
