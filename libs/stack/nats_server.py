@@ -2,10 +2,7 @@
 
 import os
 import signal
-import urllib.error
-import urllib.request
 from collections.abc import Mapping, Sequence
-from http import HTTPStatus
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,9 +11,7 @@ from libs.stack.nats_config import render_nats_config
 from libs.stack.permissions import SERVICES, Access
 from libs.stack.ports import free_ports
 from libs.stack.processes import Child, ChildFailed
-from libs.stack.readiness import wait_ready
-
-_PROBE_TIMEOUT_SECONDS = 0.5
+from libs.stack.readiness import answers_ok, wait_ready
 
 
 class NatsServer:
@@ -73,13 +68,7 @@ class NatsServer:
 
     def is_ready(self) -> bool:
         """Ask the server once whether JetStream has recovered and serves."""
-        try:
-            with urllib.request.urlopen(  # noqa: S310  # Our own address.
-                f"{self.monitor_url}/healthz?js-enabled-only=true", timeout=_PROBE_TIMEOUT_SECONDS
-            ) as answer:
-                return bool(answer.status == HTTPStatus.OK)
-        except (urllib.error.URLError, OSError):
-            return False
+        return answers_ok(f"{self.monitor_url}/healthz?js-enabled-only=true")
 
     def start(self, *, timeout_seconds: float = 30.0) -> None:
         """Start the server and wait until it serves.

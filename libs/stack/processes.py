@@ -81,17 +81,27 @@ class Child:
 
     def stop(self) -> None:
         """Ask the program to end, insist, and wait until it has ended."""
+        self.request_stop()
+        self.finish_stop()
+
+    def request_stop(self) -> None:
+        """Ask the program to end; `finish_stop` sees it through."""
+        if self.is_running:
+            self.signal(self.stop_signals[0][0])
+
+    def finish_stop(self) -> None:
+        """Wait for a program that was asked to end; insist, and at last end it."""
         process = self._process
         if process is None:
             return
-        for stop_signal, patience_seconds in self.stop_signals:
-            if process.poll() is not None:
-                return
-            process.send_signal(stop_signal)
+        for turn, (stop_signal, patience_seconds) in enumerate(self.stop_signals):
+            if turn > 0:
+                process.send_signal(stop_signal)
             try:
                 process.wait(patience_seconds)
             except subprocess.TimeoutExpired:
                 continue
+            return
         self.kill()
 
     def kill(self) -> None:
@@ -120,10 +130,19 @@ class Child:
         """What the program ended with (negative: the signal); None while it runs."""
         return None if self._process is None else self._process.poll()
 
+    @property
+    def ending(self) -> str:
+        """How the program ended, in words."""
+        code = self.exit_code
+        if code is None:
+            return "runs"
+        return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
+
     def failure(self, what: str) -> ChildFailed:
         """An error that says what went wrong and ends with the last lines of the log."""
-        ended = "" if self.is_running else f" (exit code {self.exit_code})"
-        return ChildFailed(f"{self.name} {what}{ended}; {self.log_path} ends with:\n{self.tail()}")
+        return ChildFailed(
+            f"{self.name} {what} ({self.ending}); {self.log_path} ends with:\n{self.tail()}"
+        )
 
     def tail(self, lines: int = 12) -> str:
         """The last lines of the log."""

@@ -2,11 +2,24 @@
 
 import asyncio
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable
+from http import HTTPStatus
 
 from libs.stack.processes import Child
 
 _RETRY_SECONDS = 0.02
+_PROBE_TIMEOUT_SECONDS = 2.0
+
+
+def answers_ok(url: str) -> bool:
+    """Ask an address of this machine once whether it answers 200."""
+    try:
+        with urllib.request.urlopen(url, timeout=_PROBE_TIMEOUT_SECONDS) as answer:  # noqa: S310
+            return bool(answer.status == HTTPStatus.OK)
+    except (urllib.error.URLError, OSError):
+        return False
 
 
 def wait_ready(child: Child, is_ready: Callable[[], bool], *, timeout_seconds: float) -> None:

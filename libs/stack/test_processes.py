@@ -59,7 +59,7 @@ def test_says_what_it_printed_when_it_fails(tmp_path: Path) -> None:
     child.start()
     until(lambda: not child.is_running)
     failure = str(child.failure("did not get ready"))
-    assert "teapot did not get ready (exit code 1)" in failure
+    assert "teapot did not get ready (ended with 1)" in failure
     assert "short and stout" in failure
 
 
