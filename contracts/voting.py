@@ -293,7 +293,7 @@ class ReinstateVoter(Command[VoterReceipt]):
 
 @event("voting.ballot_prepared")
 class BallotPrepared(Event):
-    """A ballot has candidates, hours and a policy. A later one replaces it until the ballot opens."""
+    """A ballot has candidates, hours and a policy. Until it opens, a later one replaces it."""
 
     show_id: ShowId
     candidates: list[Candidate]

@@ -1,4 +1,4 @@
-"""The bus: commands to the owner of a slot, queries to whoever reads, over core NATS request/reply."""
+"""The bus: commands to a slot's owner, queries to whoever reads, over core NATS request/reply."""
 
 from libs.bus.client import Answer, Bus
 from libs.bus.server import Handler, serve_queries

@@ -1,8 +1,9 @@
 """The asking side of the bus.
 
-Commands for one slot that are sent while an earlier message is under way travel together in the next one,
-so batching grows with load and an idle system does not wait. A command is sent again, with the same id, until
-it is answered or its deadline passes: the owner knows it by its id, so it is never counted twice.
+Commands for one slot that are sent while an earlier message is under way travel together in the
+next one, so batching grows with load and an idle system does not wait. A command is sent again,
+with the same id, until it is answered or its deadline passes: the owner knows it by its id, so it
+is never counted twice.
 """
 
 import asyncio

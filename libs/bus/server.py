@@ -23,9 +23,7 @@ Handler = Callable[[Any, Caller, int | None], Awaitable[Answer]]
 """(query, caller, after) -> Answer. `after` is a position that the answer must include."""
 
 
-async def serve_queries(
-    connection: Client, service: str, handlers: Mapping[type[Query[Any]], Handler]
-) -> None:
+async def serve_queries(connection: Client, handlers: Mapping[type[Query[Any]], Handler]) -> None:
     """Answer a service's queries until cancelled.
 
     Readers of one service share the work: each question goes to one of them. Beyond

@@ -4,7 +4,8 @@
       "subject":"ballot/shw_1","time":"2026-11-20T20:15:00.000000Z","actor":"usr_7",
       "causationid":"q1…","correlationid":"q1…","data":{…}}, …]
 
-The attributes always come in this order: what repeats from one event to the next then compresses well.
+The attributes always come in this order: what repeats from one event to the next then compresses
+well.
 source    https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md
 """
 

@@ -1,8 +1,9 @@
-"""The log on JetStream: one fsynced publish per commit, an atomic batch where several streams agree.
+"""The log on JetStream: one fsynced publish per commit, an atomic batch where several streams
+agree.
 
-What the server promises and what it does not is measured in docs/adr/0004 and docs/adr/0005; in short:
-a publish with an expected revision lands at most once, an answer that never came says nothing, and only
-the leader of the stream knows what is in it.
+What the server promises and what it does not is measured in docs/adr/0004 and docs/adr/0005; in
+short: a publish with an expected revision lands at most once, an answer that never came says
+nothing, and only the leader of the stream knows what is in it.
 """
 
 import asyncio
@@ -92,20 +93,23 @@ class JetStreamLog:
     async def _publish_batch(
         self, commits: Sequence[Commit], payloads: list[bytes], commit_id: str
     ) -> list[Revision]:
-        """Several streams in one atomic batch. The commit's id names the batch: never used twice."""
+        """Several streams in one atomic batch, named by the commit's id: never used twice."""
         count = len(commits)
-        for number, (commit, payload) in enumerate(zip(commits, payloads, strict=True), 1):
-            headers = _headers(commit, commit_id)
-            headers[BATCH_ID] = commit_id
-            headers[BATCH_SEQUENCE] = str(number)
-            subject = self.subject(commit.aggregate, commit.aggregate_id)
-            if number < count:
-                await self._client.publish(subject, payload, headers=headers)
-                continue
-            headers[BATCH_COMMIT] = "1"
-            answer = await request(
-                self._client, subject, payload, headers, timeout_seconds=APPEND_TIMEOUT_SECONDS
+        messages = [
+            (
+                self.subject(commit.aggregate, commit.aggregate_id),
+                payload,
+                _headers(commit, commit_id) | {BATCH_ID: commit_id, BATCH_SEQUENCE: str(number)},
             )
+            for number, (commit, payload) in enumerate(zip(commits, payloads, strict=True), 1)
+        ]
+        for subject, payload, headers in messages[:-1]:
+            await self._client.publish(subject, payload, headers=headers)
+        subject, payload, headers = messages[-1]
+        headers[BATCH_COMMIT] = "1"
+        answer = await request(
+            self._client, subject, payload, headers, timeout_seconds=APPEND_TIMEOUT_SECONDS
+        )
         raise_error(answer)
         last = answer["seq"]
         return [Revision(last - count + number) for number in range(1, count + 1)]
@@ -113,9 +117,9 @@ class JetStreamLog:
     async def _adopt(self, commits: Sequence[Commit], commit_id: str) -> list[Revision]:
         """After an append without an answer: look whether it is there, through the leader.
 
-        raises   Conflict when the streams have moved on without it; Unavailable when it is not there, or
-                 nobody could tell. It may still land later; the expected revision then refuses
-                 whoever comes second, so a retry is safe.
+        raises   Conflict when the streams have moved on without it; Unavailable when it is not
+                 there, or nobody could tell. It may still land later; the expected revision then
+                 refuses whoever comes second, so a retry is safe.
         """
         revisions = []
         deadline = time.monotonic() + ADOPT_DEADLINE_SECONDS
@@ -131,7 +135,7 @@ class JetStreamLog:
         return revisions
 
     async def _last_until(self, commit: Commit, deadline: float) -> Stored | None:
-        """The leader's newest message of a stream, asked until it answers or the deadline passes."""
+        """The leader's newest message of a stream, asked until it answers or time is up."""
         subject = self.subject(commit.aggregate, commit.aggregate_id)
         while True:
             try:

@@ -1,8 +1,8 @@
 """Membership: who is alive in a service, as the server's clock sees it.
 
-Each member writes its key into the bucket MEMBERS with a time to live, again and again; a key that is
-not renewed expires on the server. Membership gives speed, the log gives correctness: two members may
-for a moment both believe they own a slot, and the expected revision refuses one of them.
+Each member writes its key into the bucket MEMBERS with a time to live, again and again; a key that
+is not renewed expires on the server. Membership gives speed, the log gives correctness: two members
+may for a moment both believe they own a slot, and the expected revision refuses one of them.
 source    docs/adr/0003-one-writer-per-slot.md
 """
 
@@ -31,7 +31,8 @@ class Membership:
 
     def __init__(self, client: Client, service: str, member: str, on_change: OnChange) -> None:
         """`on_change` is awaited with the live members whenever they differ from before; with an
-        empty set when we can no longer be sure that the others see us."""
+        empty set when we can no longer be sure that the others see us.
+        """
         self._client = client
         self._prefix = f"$KV.MEMBERS.{service}."
         self._member = member

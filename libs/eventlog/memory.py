@@ -1,5 +1,6 @@
-"""A log in memory: the twin of `JetStreamLog` for unit tests. It encodes and decodes as the real one does,
-so a message that cannot survive the wire does not survive here either."""
+"""A log in memory: the twin of `JetStreamLog` for unit tests. It encodes and decodes as the real
+one does, so a message that cannot survive the wire does not survive here either.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence

@@ -19,7 +19,7 @@ CloudEvent = dict[str, Any]
 
 
 class UnknownEvent(BacklineError):
-    """A decider met an event type it does not know: it may not decide on a history it cannot read."""
+    """An event type that this build does not know: it may not decide on such a history."""
 
     code = "unknown-event"
 
@@ -112,8 +112,8 @@ class EventLog(Protocol):
         """Read the whole log after a position, oldest first, then go on as it grows. Never ends.
 
         events   the classes wanted; others are left out (their commits still move the position)
-        yields   what has arrived, up to about `batch_events_max` events at a time; an empty list, at
-                 least once a second, when there is nothing more to read
+        yields   what has arrived, up to about `batch_events_max` events at a time; an empty list,
+                 at least once a second, when there is nothing more to read
         """
         ...
 

@@ -1,9 +1,10 @@
-"""The JetStream request/reply protocol, as far as the log needs it: names, headers, error codes, replies.
+"""The JetStream request/reply protocol, as far as the log needs it: names, headers, error codes,
+replies.
 
 nats-py's JetStream client is built for single messages; atomic batches, batched direct reads and
 schedules are spoken here directly.
-source    https://docs.nats.io/reference/reference-protocols/nats_api_reference; ADR-31, ADR-50, ADR-51 of
-          nats-architecture-and-design
+source    https://docs.nats.io/reference/reference-protocols/nats_api_reference; ADR-31, ADR-50,
+          ADR-51 of nats-architecture-and-design
 """
 
 import asyncio
@@ -54,7 +55,9 @@ def log_name(service: str) -> str:
     return f"EVT_{service.upper()}"
 
 
-async def call(client: Client, subject: str, body: Any, *, timeout_seconds: float) -> dict[str, Any]:
+async def call(
+    client: Client, subject: str, body: Any, *, timeout_seconds: float
+) -> dict[str, Any]:
     """One request to the JetStream API; its JSON answer, which may hold an `error`.
 
     raises   Unanswered when none came in time; Unavailable when nobody is there to answer

@@ -1,8 +1,9 @@
 """Following a log: a pull consumer without acknowledgements, kept by the reader's own checkpoint.
 
-The reader asks for as many messages as it is ready to hold (credit), so a slow one is never flooded.
-JetStream numbers what it delivers to a consumer; a hole in those numbers means that messages were lost on
-the way (a connection broke), and the consumer is then made anew behind the last message seen.
+The reader asks for as many messages as it is ready to hold (credit), so a slow one is never
+flooded. JetStream numbers what it delivers to a consumer; a hole in those numbers means that
+messages were lost on the way (a connection broke), and the consumer is then made anew behind the
+last message seen.
 """
 
 import asyncio
@@ -43,7 +44,9 @@ async def follow(
     events: Collection[type] | None,
     batch_events_max: int,
 ) -> AsyncIterator[list[RecordedCommit]]:
-    """See `EventLog.follow`. Waits out every outage; ends only when the connection is closed for good."""
+    """See `EventLog.follow`. Waits out every outage; ends only when the connection is closed for
+    good.
+    """
     position = after
     wanted = types_of(events)
     while True:
@@ -84,7 +87,8 @@ def _commit(message: Msg, wanted: frozenset[str] | None) -> RecordedCommit:
 
 
 def _numbers(message: Msg) -> tuple[int, int]:
-    """Stream sequence and consumer sequence, from `$JS.ACK.<stream>.<consumer>.<n>.<stream>.<consumer>.…`.
+    """Stream sequence and consumer sequence, from
+    `$JS.ACK.<stream>.<consumer>.<n>.<stream>.<consumer>.…`.
 
     Counted from the end, since a server with a domain puts two more tokens in front.
     """

@@ -1,4 +1,5 @@
-"""Snapshots: saved states that spare a long replay. Always safe to delete, and never trusted blindly.
+"""Snapshots: saved states that spare a long replay. Always safe to delete, and never trusted
+blindly.
 
 A snapshot is cut into chunks that fit a message and written in one atomic batch, each chunk naming
 the snapshot it belongs to. A reader that meets chunks of two snapshots takes it as none at all.
@@ -96,7 +97,8 @@ class SnapshotStore:
         raise_error(answer)
 
     async def load(self, aggregate: str, aggregate_id: str, schema: str) -> Snapshot | None:
-        """The newest snapshot of an aggregate; None when there is none of this schema, or it is torn.
+        """The newest snapshot of an aggregate; None when there is none of this schema, or it is
+        torn.
 
         raises   Unavailable
         """
@@ -122,5 +124,3 @@ class SnapshotStore:
 
     def _subject(self, aggregate: str, aggregate_id: str, number: int | str) -> str:
         return f"snap.{self._service}.{aggregate}.{aggregate_id}.{number}"
-
-

@@ -5,25 +5,22 @@
     answer(command, events, state, origin) -> view
                                                  what the caller is told once the facts are recorded
 
-None of them does IO, reads a clock or draws an id: what they need comes in the command and its origin.
-`evolve` may update the state it is given (it belongs to the owner alone, who throws it away and loads
-it again when an append fails); `decide` and `answer` never touch it. `answer` is asked with the events the
-command recorded, also when a late retry comes long after: it must not depend on who came later.
+None of them does IO, reads a clock or draws an id: what they need comes in the command and its
+origin. `evolve` may update the state it is given (it belongs to the owner alone, who throws it away
+and loads it again when an append fails); `decide` and `answer` never touch it. `answer` is asked
+with the events the command recorded, also when a late retry comes long after: it must not depend on
+who came later.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar, get_args
+from typing import Any, get_args
 
 from libs.kernel.messages import Origin
 
-C = TypeVar("C")
-E = TypeVar("E")
-S = TypeVar("S")
-
 
 @dataclass(frozen=True, slots=True)
-class Decider(Generic[C, E, S]):
+class Decider[C, E, S]:
     """An aggregate.
 
     aggregate  its name, the third token of its subjects: evt.<service>.<aggregate>.<id>
@@ -36,7 +33,7 @@ class Decider(Generic[C, E, S]):
     aggregate: str
     commands: tuple[type, ...]
     events: tuple[type, ...]
-    state: Callable[[], S]
+    state: type[S]
     decide: Callable[[C, S, Origin], Sequence[E]]
     evolve: Callable[[S, E], S]
     answer: Callable[[C, Sequence[E], S, Origin], Any]

@@ -11,8 +11,9 @@
     ├── RateLimited       429  too much; come back later
     └── Unavailable       503  something is down, slow or full; come back later
 
-The *kind* (the class) is what machinery acts on, the *code* is what people and clients match on, and
-the message is for people and may be improved by anyone. Every code is listed in `docs/errors.md`.
+The *kind* (the class) is what machinery acts on, the *code* is what people and clients match on,
+and the message is for people and may be improved by anyone. Every code is listed in
+`docs/errors.md`.
 """
 
 from typing import Any, ClassVar, Self

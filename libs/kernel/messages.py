@@ -1,8 +1,8 @@
 """Messages: commands, events, queries and views, and who may send them.
 
-A message is a dataclass with slots whose fields pydantic checks where it enters the house; inside, it
-is a plain value that costs what a plain value costs. Type checkers treat every message as frozen.
-The decorators give it its name on the wire and enter it into the registry, which drives the
+A message is a dataclass with slots whose fields pydantic checks where it enters the house; inside,
+it is a plain value that costs what a plain value costs. Type checkers treat every message as
+frozen. The decorators give it its name on the wire and enter it into the registry, which drives the
 gateway, the schemas and the documents.
 
     @command("voting.cast-vote", key="show_id", access=Access.SIGNED_IN)
@@ -19,15 +19,12 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from functools import cached_property
-from typing import Any, ClassVar, Generic, TypeVar, dataclass_transform, get_args, get_type_hints
+from typing import Any, ClassVar, dataclass_transform, get_args, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter
 
 from libs.kernel.errors import Rejected
 from libs.kernel.ids import CommandId, derive_id
-
-A = TypeVar("A", covariant=True)
-M = TypeVar("M")
 
 
 class Role(StrEnum):
@@ -40,7 +37,7 @@ class Role(StrEnum):
 
 
 class Access(IntEnum):
-    """Who may send a command or ask a query. Checked by the gateway, and again where it is handled."""
+    """Who may send a command or ask a query. Checked at the gateway, and where it is handled."""
 
     PUBLIC = 0
     SIGNED_IN = 1
@@ -105,7 +102,7 @@ class Origin:
         return Caller(user_id=self.actor, roles=self.roles)
 
 
-class Command(Generic[A]):
+class Command[A]:
     """A request, imperative; may be refused. `A` is the view it is answered with."""
 
     __slots__ = ()
@@ -119,7 +116,7 @@ class Event:
     __pydantic_config__ = ConfigDict(extra="ignore")
 
 
-class Query(Generic[A]):
+class Query[A]:
     """A question put to a read model. `A` is the view that answers it."""
 
     __slots__ = ()
@@ -166,6 +163,13 @@ class Spec:
         return TypeAdapter(self.cls)
 
     @cached_property
+    def validate(self) -> Callable[[Any], Any]:
+        """JSON values -> the message; raises pydantic's ValidationError. The adapter's core, for
+        hot paths.
+        """
+        return self.adapter.validator.validate_python
+
+    @cached_property
     def answer(self) -> type:
         """The view class in `Command[...]` or `Query[...]`."""
         for base in getattr(self.cls, "__orig_bases__", ()):
@@ -187,6 +191,7 @@ class CommandSpec(Spec):
     ) -> None:
         super().__init__(name, cls)
         self.key = key
+        self.has_key_field = key not in Key
         self.access = access
         self.rejections = rejections
 
@@ -207,11 +212,8 @@ class EventSpec(Spec):
     def __init__(self, name: str, cls: type, *, version: int) -> None:
         super().__init__(name, cls)
         self.version = version
-
-    @property
-    def type(self) -> str:
+        self.type = f"{name}.v{version}"
         """The CloudEvents type: `<service>.<event_name>.v<N>`."""
-        return f"{self.name}.v{self.version}"
 
 
 class QuerySpec(Spec):
@@ -258,10 +260,7 @@ class Registry:
         _add(self.queries, spec.name, self.query_of, spec)
 
 
-S = TypeVar("S", bound=Spec)
-
-
-def _add(by_name: dict[str, S], name: str, by_class: dict[type, S], spec: S) -> None:
+def _add[S: Spec](by_name: dict[str, S], name: str, by_class: dict[type, S], spec: S) -> None:
     if name in by_name:
         raise ValueError(f"two messages are called {name}")
     by_name[name] = spec
@@ -272,11 +271,11 @@ registry = Registry()
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
-def message(cls: type[M]) -> type[M]:
+def message[M](cls: type[M]) -> type[M]:
     """Make a plain value that messages are built from (an item of a list, say).
 
-    Frozen for the type checker, and not at run time: `object.__setattr__` per field would double the
-    price of every vote (docs/adr/0007).
+    Frozen for the type checker, and not at run time: `object.__setattr__` per field would double
+    the price of every vote (docs/adr/0007).
     """
     if "__pydantic_config__" not in {name for base in cls.__mro__ for name in vars(base)}:
         cls.__pydantic_config__ = ConfigDict(extra="ignore")  # type: ignore[attr-defined]
@@ -284,13 +283,13 @@ def message(cls: type[M]) -> type[M]:
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
-def view(cls: type[M]) -> type[M]:
+def view[M](cls: type[M]) -> type[M]:
     """Make the answer to a query or a command."""
     return message(cls)
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
-def command(
+def command[M](
     name: str,
     *,
     key: str,
@@ -316,7 +315,7 @@ def command(
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
-def event(name: str, *, version: int = 1) -> Callable[[type[M]], type[M]]:
+def event[M](name: str, *, version: int = 1) -> Callable[[type[M]], type[M]]:
     """Register an event. `name` is `<service>.<event_name>`; `version` its schema version."""
 
     def decorate(cls: type[M]) -> type[M]:
@@ -328,7 +327,7 @@ def event(name: str, *, version: int = 1) -> Callable[[type[M]], type[M]]:
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
-def query(
+def query[M](
     name: str,
     *,
     access: Access,
@@ -340,8 +339,8 @@ def query(
 
     watches  change keys that make its answer stale, as templates over its arguments and `caller`:
              `("ballot.{show_id}",)`
-    hot      the field whose value keys the results that the owner pushes after its commits; None for
-             a query that is asked again instead
+    hot      the field whose value keys the results that the owner pushes after its commits; None
+             for a query that is asked again instead
     private  the answer depends on who asks, so it is never shared between callers
     """
 

@@ -1,0 +1,3 @@
+"""Voting: ballots of candidate songs, one vote for each voter, tallies that move live, predictions
+scored.
+"""
