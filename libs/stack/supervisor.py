@@ -26,6 +26,9 @@ from libs.stack.readiness import answers_ok, until_ready
 ENVIRONMENT_FILE = "environment"
 """In the data directory while a stack runs: the settings with which others find it."""
 
+EXIT_MISCONFIGURED = 78
+"""A process that ends with this (EX_CONFIG in `sysexits.h`) is not started again."""
+
 _TICK_SECONDS = 0.1
 _RESTART_SECONDS_MIN = 0.1
 _RESTART_SECONDS_MAX = 5.0
@@ -247,6 +250,8 @@ class Supervisor:
         if kept.child.is_running:
             if now - kept.launched_at >= _STEADY_SECONDS:
                 kept.delay_seconds = _RESTART_SECONDS_MIN
+        elif kept.child.exit_code == EXIT_MISCONFIGURED:
+            raise kept.child.failure("cannot run with these settings")
         elif kept.due_at is None:
             self._screen.trouble(
                 f"{kept.child.name} {kept.child.ending}; "

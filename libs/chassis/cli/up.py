@@ -1,0 +1,122 @@
+"""Run everything on this machine: nats-server, PostgreSQL and the services."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.panel import Panel
+
+from libs.chassis.settings import LocalSettings, ProcessSettings, SettingsInvalid
+from libs.stack.data_lock import DataInUse
+from libs.stack.ports import is_free
+from libs.stack.processes import ChildFailed
+from libs.stack.supervisor import Plan, Supervisor
+
+app = typer.Typer()
+
+PROCESSES = ("gateway web", "voting.owner", "voting.projections voting.queries", "auth catalog")
+"""What runs together: the gateway has its process, and so has the owner that everyone waits for."""
+
+EXIT_FAILED = 1
+EXIT_PORT_TAKEN = 2
+EXIT_DATA_IN_USE = 3
+
+_BACKLINE = (sys.executable, "-P", "-m", "libs.chassis.cli")
+
+
+@app.command()
+def up(
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where everything is kept.", envvar="BACKLINE_DATA", show_default=".data"
+        ),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(help="Of the pages and the API.", envvar="BACKLINE_PORT", show_default="8080"),
+    ] = None,
+    processes: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SERVICE[.PART]…",
+            help="What one process runs; repeat it for more.",
+            show_default=", ".join(f"'{names}'" for names in PROCESSES),
+        ),
+    ] = None,
+    seed: Annotated[bool, typer.Option(help="Make sure that there is a show to vote on.")] = True,
+) -> None:
+    """Run everything on this machine: nats-server, PostgreSQL and the services.
+
+    Ctrl-C stops all of it in order. What dies is started again. The data stays.
+    """
+    try:
+        data = (data or LocalSettings.load().data).absolute()
+        port = port if port is not None else ProcessSettings.load().port
+    except SettingsInvalid as error:
+        raise typer.BadParameter(str(error)) from None
+    screen = _Screen(port, data)
+    if not is_free(port):
+        screen.trouble(f"port {port} is taken; choose another with --port or BACKLINE_PORT")
+        raise typer.Exit(EXIT_PORT_TAKEN)
+    plan = Plan(
+        data=data,
+        port=port,
+        before={"preparing streams and buckets": (*_BACKLINE, "prepare")},
+        processes={names: (*_BACKLINE, "run", *names.split()) for names in processes or PROCESSES},
+        after={"seeding a first show": (*_BACKLINE, "seed")} if seed else {},
+        environment=os.environ,
+    )
+    try:
+        asyncio.run(_run(plan, screen))
+    except DataInUse as refusal:
+        screen.trouble(str(refusal))
+        raise typer.Exit(EXIT_DATA_IN_USE) from None
+    except (ChildFailed, OSError) as failure:
+        screen.trouble(str(failure))
+        raise typer.Exit(EXIT_FAILED) from None
+
+
+async def _run(plan: Plan, screen: "_Screen") -> None:
+    await Supervisor(plan, screen).run()
+
+
+class _Screen:
+    """What a person sees of the supervisor."""
+
+    def __init__(self, port: int, data: Path) -> None:
+        self._console = Console(highlight=False)
+        self._port = port
+        self._data = data
+
+    def step(self, text: str) -> None:
+        self._console.print(f"[dim]•[/dim] {text}", soft_wrap=True)
+
+    def ready(self) -> None:
+        address = f"http://127.0.0.1:{self._port}"
+        self._console.print(
+            Panel.fit(
+                f"[bold]page[/bold]       {address}/\n"
+                f"[bold]API docs[/bold]   {address}/docs\n"
+                f"[bold]data[/bold]       {self._data}\n"
+                f"[bold]logs[/bold]       {self._data / 'logs'}\n"
+                f"\nCtrl-C stops everything.",
+                title="Backline is ready",
+                border_style="green",
+            )
+        )
+
+    def trouble(self, text: str) -> None:
+        self._console.print(f"[red]✗[/red] {_literal(text)}", soft_wrap=True)
+
+    def news(self, process: str, line: str) -> None:
+        self._console.print(f"[yellow]{process}[/yellow] {_literal(line)}", soft_wrap=True)
+
+
+def _literal(text: str) -> str:
+    """Text as it is, whatever brackets it holds."""
+    return text.replace("[", r"\[")
