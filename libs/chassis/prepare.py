@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
+import stamina
 import structlog
 from nats.aio.client import Client
 
@@ -65,7 +66,8 @@ async def prepare(
     """Make what the services need on NATS, or bring it up to date.
 
     replicas  copies of each stream: 1 for a single server, 3 for a cluster
-    raises    Unavailable when NATS cannot be reached within REACH_SECONDS; JetStreamRefused
+    raises    Unavailable when NATS cannot be reached, or JetStream does not serve, within
+              REACH_SECONDS; JetStreamRefused
     """
     settings = ProcessSettings(nats_url=nats_url, secrets=secrets)
     try:
@@ -162,6 +164,7 @@ def _on_broken(error: Exception) -> None:
     logger.error("NATS ended the connection.", detail=str(error))
 
 
+@stamina.retry(on=Unavailable, attempts=None, timeout=REACH_SECONDS, wait_max=1.0)
 async def _ensure(client: Client, config: Config) -> Outcome:
     """Create a stream or bring it up to date. Another deployer may do the same at this moment."""
     existing = await _find(client, config["name"])
