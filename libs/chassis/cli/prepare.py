@@ -24,6 +24,7 @@ def prepare(
     Run it before the services of a new version start, and as often as you like. It speaks as the
     deployer, whose key is in the directory that BACKLINE_SECRETS names.
     """
+    from libs.chassis.logs import configure_logs
     from libs.chassis.prepare import prepare as prepare_nats
     from libs.chassis.secrets import SecretMissing
     from libs.chassis.settings import ProcessSettings, SettingsInvalid
@@ -31,6 +32,7 @@ def prepare(
 
     try:
         settings = ProcessSettings.load()
+        configure_logs(settings)
         done = asyncio.run(
             prepare_nats(settings.nats_url, settings.secrets, replicas=settings.nats_replicas)
         )
