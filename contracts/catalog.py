@@ -127,7 +127,7 @@ class Outcome(StrEnum):
 
 
 class When(StrEnum):
-    """Which shows: from today on (earliest first), before today, or all (both latest first)."""
+    """Which shows: those to come (earliest first), those past, or all (both latest first)."""
 
     UPCOMING = "upcoming"
     PAST = "past"
@@ -550,8 +550,8 @@ class ListArtists(Query[Artists]):
 class ListShows(Query[Shows]):
     """Shows of one artist or of all, by day.
 
-    Upcoming shows begin today (at the venue, where its time zone is known, else in UTC) and come
-    earliest first; past and all shows come latest first.
+    A show is upcoming until its day has ended everywhere on Earth. Upcoming shows come earliest
+    first; past and all shows come latest first.
     """
 
     artist_id: ArtistId | None = None

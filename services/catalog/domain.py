@@ -10,7 +10,7 @@ together are the names of fields: a command, the event that adds and the event t
 same ones.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -51,7 +51,7 @@ def record[C: Command[RecordReceipt], A: Event, E: Event](
     *,
     added: type[A],
     changed: type[E],
-    state: Callable[[], Record[A]],
+    state: type[Record[A]],
 ) -> Decider[C, A | E, Record[A]]:
     """An aggregate that is told facts and records those that are news.
 
