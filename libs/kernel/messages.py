@@ -1,6 +1,6 @@
 """Messages: commands, events, queries and views, and who may send them.
 
-A message is a dataclass with slots whose fields pydantic checks where it enters the house; inside,
+A message is a dataclass whose fields pydantic checks where it enters the house; inside,
 it is a plain value that costs what a plain value costs. Type checkers treat every message as
 frozen. The decorators give it its name on the wire and enter it into the registry, which drives the
 gateway, the schemas and the documents.
@@ -274,12 +274,13 @@ registry = Registry()
 def message[M](cls: type[M]) -> type[M]:
     """Make a plain value that messages are built from (an item of a list, say).
 
-    Frozen for the type checker, and not at run time: `object.__setattr__` per field would double
-    the price of every vote (docs/adr/0007).
+    Frozen for the type checker and not at run time, and without slots: `object.__setattr__` per
+    field, and reading slots instead of a `__dict__` into JSON, would each double the price of a
+    vote (docs/adr/0007).
     """
     if "__pydantic_config__" not in {name for base in cls.__mro__ for name in vars(base)}:
         cls.__pydantic_config__ = ConfigDict(extra="ignore")  # type: ignore[attr-defined]
-    return dataclass(slots=True, kw_only=True)(cls)
+    return dataclass(kw_only=True)(cls)
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
