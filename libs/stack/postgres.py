@@ -68,6 +68,7 @@ class Postgres:
         """
         self._credentials = credentials
         self._cluster = directory / "cluster"
+        self._unfinished = directory / "cluster.unfinished"
         self._log_path = log_path or directory / "postgres.log"
         self._port = port or free_ports(1)[0]
         self.url = f"postgresql://127.0.0.1:{self._port}/{DATABASE}"
@@ -97,8 +98,9 @@ class Postgres:
 
         raises   ChildFailed when the cluster cannot be made
         """
-        if not self._cluster.exists():
-            self._make_cluster()
+        making = self.begin_cluster()
+        if making is not None:
+            self.finish_cluster(making)
         self.child.start()
 
     def is_ready(self) -> bool:
@@ -159,9 +161,14 @@ class Postgres:
             return False
         return lines[:1] == [str(self.child.pid)] and lines[7:] == ["ready   "]
 
-    def _make_cluster(self) -> None:
-        """Make the cluster beside its place and move it there: half of one is never used."""
-        unfinished = self._cluster.with_name("cluster.unfinished")
+    def begin_cluster(self) -> Child | None:
+        """Begin to make the cluster if there is none: beside its place, so that half of one is
+        never used. Whoever does not want to wait for it calls this and `finish_cluster` before
+        `launch`.
+        """
+        if self._cluster.exists():
+            return None
+        unfinished = self._unfinished
         subprocess.run(["rm", "-rf", str(unfinished)], check=True, timeout=_INITDB_TIMEOUT_SECONDS)
         unfinished.mkdir(parents=True, mode=0o700)
         if _is_root():
@@ -183,9 +190,13 @@ class Postgres:
             log_path=self._log_path,
         )
         initdb.start()
+        return initdb
+
+    def finish_cluster(self, initdb: Child) -> None:
+        """Wait for the cluster and put it in its place. raises   ChildFailed"""
         if initdb.wait(_INITDB_TIMEOUT_SECONDS) != 0:
             raise initdb.failure("could not make a cluster")
-        unfinished.replace(self._cluster)
+        self._unfinished.replace(self._cluster)
 
 
 async def _ensure_role(connection: asyncpg.Connection, role: str, options: str) -> None:

@@ -63,7 +63,9 @@ class Plan:
 
     data         directory of everything that is kept
     port         where the pages and the API will be
-    before       jobs to finish before any service starts: what they do, and program and arguments
+    has_gateway  whether one of the processes answers there, so that it is waited for
+    before       jobs to finish before any service starts, which need nats-server alone: what they
+                 do, and program and arguments
     processes    the processes of the services, by name; each answers GET /health/ready on the port
                  that BACKLINE_HEALTH_PORT names
     after        jobs to finish once everything is ready; when one fails, the rest goes on
@@ -72,6 +74,7 @@ class Plan:
 
     data: Path
     port: int
+    has_gateway: bool
     before: Mapping[str, Sequence[str]]
     processes: Mapping[str, Sequence[str]]
     after: Mapping[str, Sequence[str]]
@@ -123,7 +126,7 @@ class Supervisor:
                     for task in working:
                         task.cancel()
             except ExceptionGroup as failures:
-                raise failures.exceptions[0] from None
+                raise _first(failures) from None
             finally:
                 await self._stop_all()
                 for number in (signal.SIGINT, signal.SIGTERM):
@@ -142,25 +145,6 @@ class Supervisor:
     # --- up ---------------------------------------------------------------------------------------
 
     async def _bring_up(self, lock: int) -> None:
-        self._screen.step("starting nats-server and PostgreSQL")
-        settings = await self._start_brokers(lock)
-        environment = {**self._plan.environment, **settings}
-        self._write_environment(settings)
-        for name, arguments in self._plan.before.items():
-            self._screen.step(name)
-            await self._finish_job(name, arguments, environment)
-        self._screen.step("starting the services")
-        await self._start_processes(environment)
-        for name, arguments in self._plan.after.items():
-            self._screen.step(name)
-            try:
-                await self._finish_job(name, arguments, environment)
-            except ChildFailed as failure:
-                self._screen.trouble(str(failure))
-        self._screen.ready()
-
-    async def _start_brokers(self, lock: int) -> dict[str, str]:
-        """Start what the services stand on; returns the settings with which they find it."""
         data = self._plan.data
         credentials = Credentials(data / "secrets")
         credentials.ensure(users(SERVICES), databases(SERVICES))
@@ -176,20 +160,51 @@ class Supervisor:
             log_path=self._logs / "postgres.log",
             inherited=(lock,),
         )
-        brokers = (nats_server, postgres)
-        for broker in brokers:
-            self._brokers.append(broker.child)
-            broker.launch()
-        for broker in brokers:
-            await until_ready(broker.child, broker.is_ready, timeout_seconds=_BROKER_READY_SECONDS)
-            self._kept.append(_Kept(broker.child, broker.launch, launched_at=time.monotonic()))
-        await postgres.prepare(databases(SERVICES))
-        return {
+        settings = {
             "BACKLINE_NATS_URL": nats_server.url,
             "BACKLINE_DATABASE_URL": postgres.url,
             "BACKLINE_SECRETS": str(credentials.directory),
             "BACKLINE_PORT": str(self._plan.port),
         }
+        environment = {**self._plan.environment, **settings}
+        self._screen.step("starting nats-server and PostgreSQL")
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._start_nats(nats_server, environment))
+            tasks.create_task(self._start_postgres(postgres))
+        self._write_environment(settings)
+        self._screen.step("starting the services")
+        await self._start_processes(environment)
+        for name, arguments in self._plan.after.items():
+            self._screen.step(name)
+            try:
+                await self._finish_job(name, arguments, environment)
+            except ChildFailed as failure:
+                self._screen.trouble(str(failure))
+        self._screen.ready()
+
+    async def _start_nats(self, nats_server: NatsServer, environment: Mapping[str, str]) -> None:
+        self._brokers.insert(0, nats_server.child)
+        nats_server.launch()
+        await self._until_ready(nats_server)
+        for name, arguments in self._plan.before.items():
+            self._screen.step(name)
+            await self._finish_job(name, arguments, environment)
+
+    async def _start_postgres(self, postgres: Postgres) -> None:
+        self._brokers.append(postgres.child)
+        making = postgres.begin_cluster()
+        if making is not None:
+            self._others.append(making)
+            await asyncio.to_thread(postgres.finish_cluster, making)
+            self._others.remove(making)
+        postgres.launch()
+        await self._until_ready(postgres)
+        await postgres.prepare(databases(SERVICES))
+
+    async def _until_ready(self, broker: NatsServer | Postgres) -> None:
+        """Wait until a broker serves; from then on it is kept up."""
+        await until_ready(broker.child, broker.is_ready, timeout_seconds=_BROKER_READY_SECONDS)
+        self._kept.append(_Kept(broker.child, broker.launch, launched_at=time.monotonic()))
 
     def _write_environment(self, settings: Mapping[str, str]) -> None:
         """Leave the settings where another command on this machine finds them."""
@@ -223,7 +238,8 @@ class Supervisor:
             self._others.append(child)
             self._kept.append(_Kept(child, child.start, tail, launched_at=time.monotonic()))
         addresses = dict(zip(self._plan.processes, ports, strict=True))
-        addresses["the gateway"] = self._plan.port
+        if self._plan.has_gateway:
+            addresses["the gateway"] = self._plan.port
         for name, port in addresses.items():
             await _until_it_serves(name, f"http://127.0.0.1:{port}/health/ready")
 
@@ -280,6 +296,12 @@ class Supervisor:
         for child in reversed(self._brokers):
             child.request_stop()
             await asyncio.to_thread(child.finish_stop)
+
+
+def _first(failures: ExceptionGroup[Exception]) -> Exception:
+    """What made everything end: the others, if any, went along."""
+    first = failures.exceptions[0]
+    return _first(first) if isinstance(first, ExceptionGroup) else first
 
 
 async def _until_it_serves(name: str, url: str) -> None:

@@ -51,6 +51,7 @@ data, port, toy, job = pathlib.Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3],
 plan = Plan(
     data=data,
     port=port,
+    has_gateway=True,
     before={"preparing": [sys.executable, "-c", job]},
     processes={name: [sys.executable, "-c", toy, name] for name in ("gateway", "owner")},
     after={},

@@ -59,15 +59,18 @@ def up(
         port = port if port is not None else ProcessSettings.load().port
     except SettingsInvalid as error:
         raise typer.BadParameter(str(error)) from None
-    screen = _Screen(port, data)
-    if not is_free(port):
+    groups = [names.split() for names in processes or PROCESSES]
+    has_gateway = any(spec.partition(".")[0] == "gateway" for group in groups for spec in group)
+    screen = _Screen(port if has_gateway else None, data)
+    if has_gateway and not is_free(port):
         screen.trouble(f"port {port} is taken; choose another with --port or BACKLINE_PORT")
         raise typer.Exit(EXIT_PORT_TAKEN)
     plan = Plan(
         data=data,
         port=port,
+        has_gateway=has_gateway,
         before={"preparing streams and buckets": (*_BACKLINE, "prepare")},
-        processes={names: (*_BACKLINE, "run", *names.split()) for names in processes or PROCESSES},
+        processes={" ".join(group): (*_BACKLINE, "run", *group) for group in groups},
         after={"seeding a first show": (*_BACKLINE, "seed")} if seed else {},
         environment=os.environ,
     )
@@ -88,7 +91,7 @@ async def _run(plan: Plan, screen: "_Screen") -> None:
 class _Screen:
     """What a person sees of the supervisor."""
 
-    def __init__(self, port: int, data: Path) -> None:
+    def __init__(self, port: int | None, data: Path) -> None:
         self._console = Console(highlight=False)
         self._port = port
         self._data = data
@@ -97,17 +100,14 @@ class _Screen:
         self._console.print(f"[dim]•[/dim] {text}", soft_wrap=True)
 
     def ready(self) -> None:
-        address = f"http://127.0.0.1:{self._port}"
+        places = {"data": str(self._data), "logs": str(self._data / "logs")}
+        if self._port is not None:
+            address = f"http://127.0.0.1:{self._port}"
+            places = {"page": f"{address}/", "API docs": f"{address}/docs", **places}
+        lines = [f"[bold]{name:<10}[/bold] {_literal(place)}" for name, place in places.items()]
+        text = "\n".join([*lines, "", "Ctrl-C stops everything."])
         self._console.print(
-            Panel.fit(
-                f"[bold]page[/bold]       {address}/\n"
-                f"[bold]API docs[/bold]   {address}/docs\n"
-                f"[bold]data[/bold]       {self._data}\n"
-                f"[bold]logs[/bold]       {self._data / 'logs'}\n"
-                f"\nCtrl-C stops everything.",
-                title="Backline is ready",
-                border_style="green",
-            )
+            Panel.fit(text, title="Backline is ready", border_style="green"), soft_wrap=True
         )
 
     def trouble(self, text: str) -> None:
