@@ -39,7 +39,6 @@ class Runtime:
         self.clock = clock
         self._process = process
         self._bus: Bus | None = None
-        self._logs: dict[str, JetStreamLog] = {}
 
     def ready(self, part: str) -> None:
         """Report that a part serves. May be repeated."""
@@ -62,20 +61,17 @@ class Runtime:
         return self._bus
 
     async def log(self, service: str | None = None) -> JetStreamLog:
-        """The log of this service, or of another that it may follow. Waits until it is there."""
-        service = service or self.service
-        found = self._logs.get(service)
-        if found is None:
-            found = self._logs[service] = await self._open_log(service)
-        return found
+        """The log of this service, or of another that it may follow, as it is now.
 
-    async def _open_log(self, service: str) -> JetStreamLog:
+        Waits until it is there. Ask again after an interruption: a log that was recreated meanwhile
+        has another epoch.
+        """
         connection = await self.connection()
         async for attempt in stamina.retry_context(
             on=Unavailable, attempts=None, timeout=None, wait_initial=0.1, wait_max=2.0
         ):
             with attempt:
-                return await JetStreamLog.open(connection, service)
+                return await JetStreamLog.open(connection, service or self.service)
         raise AssertionError("stamina retries for ever")
 
     def database(self) -> AsyncEngine:
