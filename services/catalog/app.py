@@ -1,0 +1,40 @@
+"""The catalog, put together."""
+
+from libs.chassis.service import App, Part, Runtime
+from libs.owner import Owner, OwnerLimits
+from libs.readmodel import run_projections
+from services.catalog.domain import DECIDERS
+from services.catalog.projections import RECORDS
+from services.catalog.settings import Settings
+
+
+def create_app(settings: Settings) -> App:
+    """Build the service: the owner of its records, their projection, and its queries."""
+    limits = OwnerLimits(
+        slot_commands_max=settings.slot_commands_max, live_max=settings.live_records_max
+    )
+
+    async def own(runtime: Runtime) -> None:
+        owner = Owner(
+            service="catalog",
+            client=await runtime.connection(),
+            log=await runtime.log(),
+            deciders=DECIDERS,
+            clock=runtime.clock,
+            limits=limits,
+        )
+        await owner.run(lambda: runtime.ready("owner"))
+
+    async def project(runtime: Runtime) -> None:
+        connection = await runtime.connection()
+        await run_projections(
+            [RECORDS],
+            service="catalog",
+            engine=runtime.database(),
+            open_log=runtime.log,
+            publish=connection.publish,
+            on_ready=lambda: runtime.ready("projections"),
+            clock=runtime.clock,
+        )
+
+    return App("catalog", [Part("owner", own), Part("projections", project)])
