@@ -1,10 +1,12 @@
 """The catalog, put together."""
 
+from libs.bus import serve_queries
 from libs.chassis.service import App, Part, Runtime
 from libs.owner import Owner, OwnerLimits
-from libs.readmodel import run_projections
+from libs.readmodel import answering, run_projections
 from services.catalog.domain import DECIDERS
 from services.catalog.projections import RECORDS
+from services.catalog.queries import QUERIES
 from services.catalog.settings import Settings
 
 
@@ -37,4 +39,15 @@ def create_app(settings: Settings) -> App:
             clock=runtime.clock,
         )
 
-    return App("catalog", [Part("owner", own), Part("projections", project)])
+    async def answer(runtime: Runtime) -> None:
+        connection = await runtime.connection()
+        async with answering(
+            QUERIES, [RECORDS], service="catalog", engine=runtime.database()
+        ) as handlers:
+            runtime.ready("queries")
+            await serve_queries(connection, handlers)
+
+    return App(
+        "catalog",
+        [Part("owner", own), Part("projections", project), Part("queries", answer)],
+    )

@@ -45,6 +45,7 @@ from contracts.catalog import (
 )
 from libs.kernel.errors import Invalid
 from libs.kernel.messages import Caller
+from libs.readmodel import Queries, Reading
 from services.catalog.tables import artists, performances, plays, setlists, shows, songs, venues
 
 # ---------------------------------------------------------------------------------- pages
@@ -282,6 +283,19 @@ async def get_candidates(
         artist_id=artist_id,
         candidates=[_view(CandidateSong, row) for row in rows[: query.limit]],
     )
+
+
+_READS = ("records",)
+
+QUERIES: Queries = {
+    ListArtists: Reading(list_artists, _READS),
+    ListShows: Reading(list_shows, _READS),
+    GetShow: Reading(get_show, _READS),
+    GetSetlist: Reading(get_setlist, _READS),
+    ListSongs: Reading(list_songs, _READS),
+    GetSongs: Reading(get_songs, _READS),
+    GetCandidates: Reading(get_candidates, _READS),
+}
 
 
 # ---------------------------------------------------------------------------------- views

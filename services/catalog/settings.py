@@ -17,6 +17,4 @@ class Settings(ChassisSettings):
         "commands",
         ge=1,
     )
-    live_records_max: int = setting(
-        20_000, "Records an owner keeps in memory.", "records", ge=1
-    )
+    live_records_max: int = setting(20_000, "Records an owner keeps in memory.", "records", ge=1)
