@@ -1,0 +1,331 @@
+"""What is said to and by `auth`: who users are, what they are trusted with, and their tokens.
+
+A *session* is a token and whom it names. Guests start one without a word about themselves; named
+users come from an administrator; development users are for trying things out and exist only where
+the installation allows them. A token holds the roles its user had when it was made: after a change
+of role, `auth.refresh-session` makes a new one.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import Field, StringConstraints
+
+from libs.kernel.errors import NotFound, Rejected
+from libs.kernel.ids import Id
+from libs.kernel.messages import (
+    Access,
+    Command,
+    Event,
+    Key,
+    Query,
+    View,
+    command,
+    event,
+    query,
+    view,
+)
+
+UserId = Id
+
+DisplayName = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True, min_length=1, max_length=40, pattern=r"^[^\x00-\x1f\x7f]+$"
+    ),
+]
+"""What others see of a user. Any letters, one line."""
+
+DevelopmentName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
+"""The name of a development user, and its id as well."""
+
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, max_length=300)]
+
+USERS_OF_A_PAGE_MAX = 200
+
+
+class UserKind(StrEnum):
+    GUEST = "guest"
+    DEVELOPMENT = "development"
+    NAMED = "named"
+
+
+class UserRole(StrEnum):
+    """What a user can be trusted with. A role includes those before it."""
+
+    MEMBER = "member"
+    MODERATOR = "moderator"
+    ADMIN = "admin"
+
+
+# ---------------------------------------------------------------------------------- rejections
+
+
+class UserUnknown(Rejected):
+    code = "auth.user-unknown"
+    title = "There is no such user."
+
+
+class UserNotFound(NotFound):
+    code = "auth.user-not-found"
+    title = "There is no such user."
+
+
+class SessionAlreadyStarted(Rejected):
+    code = "auth.session-already-started"
+    title = "This session was started some time ago; start another one."
+
+
+class DevelopmentUsersOff(Rejected):
+    code = "auth.development-users-off"
+    title = "This installation has no development users."
+
+
+class RoleNotOffered(Rejected):
+    code = "auth.role-not-offered"
+    title = "This installation gives development users no such role."
+
+
+class NameTaken(Rejected):
+    code = "auth.name-taken"
+    title = "This name belongs to another kind of user."
+
+
+class OwnStanding(Rejected):
+    code = "auth.own-standing"
+    title = "Nobody changes their own role or suspends themselves."
+
+
+class RankTooLow(Rejected):
+    code = "auth.rank-too-low"
+    title = "Only an administrator may do this to a moderator or an administrator."
+
+
+class SuspendedByAdmin(Rejected):
+    code = "auth.suspended-by-admin"
+    title = "An administrator suspended this user; only an administrator may reinstate them."
+
+
+class ActorSuspended(Rejected):
+    code = "auth.actor-suspended"
+    title = "You are suspended."
+
+
+# ---------------------------------------------------------------------------------- answers
+
+
+@view
+class Session(View):
+    """A token, and whom it names. Send it as `Authorization: Bearer <token>` until `expires_at`."""
+
+    user_id: UserId
+    kind: UserKind
+    display_name: str | None
+    roles: list[UserRole]
+    token: str
+    expires_at: datetime
+    position: int = 0
+
+
+@view
+class UserReceipt(View):
+    """What a user's standing became."""
+
+    user_id: UserId
+    role: UserRole
+    suspended: bool
+    position: int = 0
+
+
+# ---------------------------------------------------------------------------------- commands
+
+
+@command(
+    "auth.start-guest-session",
+    key=Key.NEW,
+    access=Access.PUBLIC,
+    rejections=(SessionAlreadyStarted,),
+)
+class StartGuestSession(Command[Session]):
+    """Become a new guest. A retry with the same idempotency key is the same guest."""
+
+    display_name: DisplayName | None = None
+
+
+@command(
+    "auth.start-development-session",
+    key="name",
+    access=Access.PUBLIC,
+    rejections=(DevelopmentUsersOff, RoleNotOffered, NameTaken),
+)
+class StartDevelopmentSession(Command[Session]):
+    """Become a development user, without proof, where the installation allows it.
+
+    Without a role the user keeps the one it has; a new one is a member.
+    """
+
+    name: DevelopmentName
+    role: UserRole | None = None
+
+
+@command(
+    "auth.refresh-session",
+    key=Key.ACTOR,
+    access=Access.SIGNED_IN,
+    rejections=(UserUnknown,),
+)
+class RefreshSession(Command[Session]):
+    """Get a new token, with the roles the caller has now. The old one stays good for its time."""
+
+
+@command(
+    "auth.register-user",
+    key="user_id",
+    access=Access.SERVICE,
+    rejections=(NameTaken,),
+)
+class RegisterUser(Command[Session]):
+    """Register a named user, or give one that is registered another role. Sent by our own only."""
+
+    user_id: UserId
+    display_name: DisplayName
+    role: UserRole
+
+
+@command(
+    "auth.set-role",
+    key="user_id",
+    access=Access.ADMIN,
+    rejections=(UserUnknown, OwnStanding, ActorSuspended),
+)
+class SetRole(Command[UserReceipt]):
+    """Trust a user with more, or with less. A token they hold keeps the role it was made with."""
+
+    user_id: UserId
+    role: UserRole
+
+
+@command(
+    "auth.suspend-user",
+    key="user_id",
+    access=Access.MODERATOR,
+    rejections=(UserUnknown, OwnStanding, RankTooLow, ActorSuspended),
+)
+class SuspendUser(Command[UserReceipt]):
+    """Let a user look but not act. A moderator suspends members; an administrator anyone."""
+
+    user_id: UserId
+    reason: Reason | None = None
+
+
+@command(
+    "auth.reinstate-user",
+    key="user_id",
+    access=Access.MODERATOR,
+    rejections=(UserUnknown, OwnStanding, SuspendedByAdmin, ActorSuspended),
+)
+class ReinstateUser(Command[UserReceipt]):
+    """Let a suspended user act again. What an administrator did, only an administrator undoes."""
+
+    user_id: UserId
+    reason: Reason | None = None
+
+
+# ---------------------------------------------------------------------------------- events
+
+
+@event("auth.guest_registered")
+class GuestRegistered(Event):
+    """Someone came who has told us nothing but, perhaps, what to call them."""
+
+    user_id: UserId
+    display_name: str | None
+    registered_at: datetime
+
+
+@event("auth.user_registered")
+class UserRegistered(Event):
+    """A user with a name has come to be."""
+
+    user_id: UserId
+    kind: UserKind
+    display_name: str
+    role: UserRole
+    registered_at: datetime
+
+
+@event("auth.role_set")
+class RoleSet(Event):
+    """A user is trusted with more than before, or with less."""
+
+    user_id: UserId
+    role: UserRole
+
+
+@event("auth.user_suspended")
+class UserSuspended(Event):
+    """A user may look but not act, in the whole house."""
+
+    user_id: UserId
+    by: UserRole
+    reason: str | None
+
+
+@event("auth.user_reinstated")
+class UserReinstated(Event):
+    """A suspended user may act again."""
+
+    user_id: UserId
+    reason: str | None
+
+
+# ---------------------------------------------------------------------------------- views, queries
+
+
+@view
+class User(View):
+    """What we know about a user."""
+
+    user_id: UserId
+    kind: UserKind
+    display_name: str | None
+    role: UserRole
+    suspended: bool
+    registered_at: datetime
+
+
+@view
+class Users(View):
+    """Some users, the newest first. `next` continues the list."""
+
+    users: list[User]
+    next: str | None
+
+
+@view
+class Jwks(View):
+    """A JWK set (RFC 7517): the public keys by which anyone can check a token."""
+
+    keys: list[dict[str, Any]]
+
+
+@query("auth.get-me", access=Access.SIGNED_IN, watches=("user.{caller}",), private=True)
+class GetMe(Query[User]):
+    """Who the caller is, as of now rather than as their token has it."""
+
+
+@query("auth.list-users", access=Access.ADMIN, watches=("users",))
+class ListUsers(Query[Users]):
+    """Users by kind, by role, or those who are suspended."""
+
+    kind: UserKind | None = None
+    role: UserRole | None = None
+    suspended: bool | None = None
+    limit: Annotated[int, Field(ge=1, le=USERS_OF_A_PAGE_MAX)] = 50
+    after: Annotated[str, StringConstraints(max_length=200)] | None = None
+
+
+@query("auth.get-jwks", access=Access.PUBLIC)
+class GetJwks(Query[Jwks]):
+    """The public keys by which tokens can be checked."""

@@ -1,0 +1,1 @@
+"""Who users are and what they are trusted with. See README.md."""

@@ -1,0 +1,284 @@
+"""Users: who they are, what they are trusted with, and whether they may act.
+
+Stream      evt.auth.user.{user_id}
+Invariants  a user is registered once and keeps its kind; nobody changes their own standing, so an
+            installation that has an administrator keeps one; a suspended user grants nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Final, assert_never
+
+from contracts.auth import (
+    ActorSuspended,
+    DevelopmentUsersOff,
+    GuestRegistered,
+    NameTaken,
+    OwnStanding,
+    RankTooLow,
+    RefreshSession,
+    RegisterUser,
+    ReinstateUser,
+    RoleNotOffered,
+    RoleSet,
+    SessionAlreadyStarted,
+    SetRole,
+    StartDevelopmentSession,
+    StartGuestSession,
+    SuspendedByAdmin,
+    SuspendUser,
+    UserKind,
+    UserReceipt,
+    UserRegistered,
+    UserReinstated,
+    UserRole,
+    UserSuspended,
+    UserUnknown,
+)
+from libs.kernel.decider import Decider, members
+from libs.kernel.messages import Access, Origin, registry
+
+type SessionCommand = StartGuestSession | StartDevelopmentSession | RefreshSession | RegisterUser
+type StandingCommand = SetRole | SuspendUser | ReinstateUser
+type UserCommand = (
+    StartGuestSession
+    | StartDevelopmentSession
+    | RefreshSession
+    | RegisterUser
+    | SetRole
+    | SuspendUser
+    | ReinstateUser
+)
+type UserEvent = GuestRegistered | UserRegistered | RoleSet | UserSuspended | UserReinstated
+
+GUEST_RETRY: Final = timedelta(minutes=10)
+"""How long the id of the command that made a guest can still be used to become that guest."""
+
+_RANKS: Final = tuple(UserRole)
+
+
+@dataclass(slots=True)
+class User:
+    """The state. `kind` is None until the user is registered."""
+
+    user_id: str = ""
+    kind: UserKind | None = None
+    display_name: str | None = None
+    role: UserRole = UserRole.MEMBER
+    registered_at: datetime | None = None
+    suspended_by: UserRole | None = None
+
+
+@dataclass(slots=True)
+class Admission:
+    """What a session is made from, once the facts are recorded: a token is added outside."""
+
+    user_id: str
+    kind: UserKind
+    display_name: str | None
+    roles: list[UserRole]
+    position: int = 0
+
+
+# ---------------------------------------------------------------------------------- deciding
+
+
+def decide(
+    development_role_max: UserRole | None, command: UserCommand, user: User, origin: Origin
+) -> Sequence[UserEvent]:
+    """The rules. raises the rejections of `contracts.auth`.
+
+    development_role_max   the most a development user may be trusted with; None: there are none
+    """
+    match command:
+        case StartGuestSession():
+            return _start_guest(command, user, origin)
+        case StartDevelopmentSession():
+            return _start_development(development_role_max, command, user, origin)
+        case RegisterUser():
+            return _register(command, user, origin)
+        case RefreshSession():
+            if user.kind is None:
+                raise UserUnknown
+            return []
+        case SetRole() | SuspendUser() | ReinstateUser():
+            return _change_standing(command, user, origin)
+        case _:
+            assert_never(command)
+
+
+def _start_guest(command: StartGuestSession, user: User, origin: Origin) -> Sequence[UserEvent]:
+    if user.registered_at is not None:
+        if origin.at - user.registered_at > GUEST_RETRY:
+            raise SessionAlreadyStarted
+        return []
+    return [
+        GuestRegistered(
+            user_id=_founded_by(command, origin),
+            display_name=command.display_name,
+            registered_at=origin.at,
+        )
+    ]
+
+
+def _founded_by(command: StartGuestSession, origin: Origin) -> str:
+    spec = registry.command_of[type(command)]
+    user_id: str = spec.aggregate_id(command, origin.actor, origin.command_id)
+    return user_id
+
+
+def _start_development(
+    role_max: UserRole | None, command: StartDevelopmentSession, user: User, origin: Origin
+) -> Sequence[UserEvent]:
+    if role_max is None:
+        raise DevelopmentUsersOff
+    if user.kind not in {None, UserKind.DEVELOPMENT}:
+        raise NameTaken
+    role = command.role or user.role
+    if _RANKS.index(role) > _RANKS.index(role_max):
+        raise RoleNotOffered
+    if user.kind is not None:
+        return _set_role(user, role)
+    return [
+        UserRegistered(
+            user_id=command.name,
+            kind=UserKind.DEVELOPMENT,
+            display_name=command.name,
+            role=role,
+            registered_at=origin.at,
+        )
+    ]
+
+
+def _register(command: RegisterUser, user: User, origin: Origin) -> Sequence[UserEvent]:
+    if user.kind not in {None, UserKind.NAMED}:
+        raise NameTaken
+    if user.kind is not None:
+        return _set_role(user, command.role)
+    return [
+        UserRegistered(
+            user_id=command.user_id,
+            kind=UserKind.NAMED,
+            display_name=command.display_name,
+            role=command.role,
+            registered_at=origin.at,
+        )
+    ]
+
+
+def _change_standing(command: StandingCommand, user: User, origin: Origin) -> Sequence[UserEvent]:
+    if user.kind is None:
+        raise UserUnknown
+    if origin.is_suspended:
+        raise ActorSuspended
+    if origin.actor == user.user_id:
+        raise OwnStanding
+    match command:
+        case SetRole(role=role):
+            return _set_role(user, role)
+        case SuspendUser():
+            return _suspend(command, user, origin)
+        case ReinstateUser():
+            return _reinstate(command, user, origin)
+        case _:
+            assert_never(command)
+
+
+def _set_role(user: User, role: UserRole) -> Sequence[UserEvent]:
+    return [] if role is user.role else [RoleSet(user_id=user.user_id, role=role)]
+
+
+def _suspend(command: SuspendUser, user: User, origin: Origin) -> Sequence[UserEvent]:
+    by = _standing_of(origin)
+    if user.role is not UserRole.MEMBER and by is not UserRole.ADMIN:
+        raise RankTooLow
+    if user.suspended_by in {by, UserRole.ADMIN}:
+        return []
+    # An administrator's word on top of a moderator's: the moderator may not lift it any more.
+    return [UserSuspended(user_id=user.user_id, by=by, reason=command.reason)]
+
+
+def _reinstate(command: ReinstateUser, user: User, origin: Origin) -> Sequence[UserEvent]:
+    if user.suspended_by is None:
+        return []
+    if user.suspended_by is UserRole.ADMIN and _standing_of(origin) is not UserRole.ADMIN:
+        raise SuspendedByAdmin
+    return [UserReinstated(user_id=user.user_id, reason=command.reason)]
+
+
+def _standing_of(origin: Origin) -> UserRole:
+    """Moderator or administrator: nobody else gets as far as asking."""
+    is_admin = Access.ADMIN.admits(origin.caller)
+    return UserRole.ADMIN if is_admin else UserRole.MODERATOR
+
+
+# ---------------------------------------------------------------------------------- evolving
+
+
+def evolve(user: User, event: UserEvent) -> User:
+    """What a fact does to a user."""
+    match event:
+        case GuestRegistered():
+            user.user_id, user.kind = event.user_id, UserKind.GUEST
+            user.display_name = event.display_name
+            user.registered_at = event.registered_at
+        case UserRegistered():
+            user.user_id, user.kind = event.user_id, event.kind
+            user.display_name, user.role = event.display_name, event.role
+            user.registered_at = event.registered_at
+        case RoleSet(role=role):
+            user.role = role
+        case UserSuspended(by=by):
+            user.suspended_by = by
+        case UserReinstated():
+            user.suspended_by = None
+        case _:
+            assert_never(event)
+    return user
+
+
+# ---------------------------------------------------------------------------------- answering
+
+
+def answer(
+    command: UserCommand, events: Sequence[UserEvent], user: User, origin: Origin
+) -> Admission | UserReceipt:
+    """What the caller is told; for a session, all of it but the token.
+
+    A session says what its user is trusted with now, also to a late retry: it must not bring back
+    what was taken away since.
+    """
+    del events, origin
+    match command:
+        case StartGuestSession() | StartDevelopmentSession() | RefreshSession() | RegisterUser():
+            return admit(user)
+        case SetRole(user_id=user_id, role=role):
+            return UserReceipt(user_id=user_id, role=role, suspended=user.suspended_by is not None)
+        case SuspendUser(user_id=user_id):
+            return UserReceipt(user_id=user_id, role=user.role, suspended=True)
+        case ReinstateUser(user_id=user_id):
+            return UserReceipt(user_id=user_id, role=user.role, suspended=False)
+        case _:
+            assert_never(command)
+
+
+def admit(user: User) -> Admission:
+    """What a registered user's next token says. A suspended one is trusted with nothing special."""
+    assert user.kind is not None
+    role = user.role if user.suspended_by is None else UserRole.MEMBER
+    return Admission(user.user_id, user.kind, user.display_name, [role])
+
+
+def user_decider(development_role_max: UserRole | None) -> Decider[UserCommand, UserEvent, User]:
+    """The aggregate, in an installation that trusts development users so far, or has none."""
+    return Decider(
+        aggregate="user",
+        commands=members(UserCommand),
+        events=members(UserEvent),
+        state=User,
+        decide=partial(decide, development_role_max),
+        evolve=evolve,
+        answer=answer,
+    )
