@@ -1,0 +1,143 @@
+"""Schedules: messages that the server itself sends when their time has come.
+
+    sched.<service>.<key>   the schedule: what to send, and when
+    due.<service>.<key>     what it becomes
+
+A schedule survives every restart, ours and the server's; one whose time has passed meanwhile is
+sent at once. Seldom, when the server is killed while it sends, one comes twice: whoever receives it
+must know it by something in its body. The server's timer is a quarter of a second coarse.
+source    ADR-51 of nats-architecture-and-design
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from nats.aio.client import Client
+
+from libs.eventlog.codec import timestamp
+from libs.eventlog.protocol import Stored, call, raise_error, read_direct, request
+
+SCHEDULE = "Nats-Schedule"
+TARGET = "Nats-Schedule-Target"
+TARGET_TTL = "Nats-Schedule-TTL"
+ROLLUP = "Nats-Rollup"
+SCHEDULER = "Nats-Scheduler"
+
+DUE_TTL = "168h"
+"""How long a message that became due waits for its service to come back: a week."""
+
+TIMEOUT_SECONDS = 5.0
+PAGE_MESSAGES = 256
+
+_KEY = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduled:
+    """A schedule that has not fired yet. `headers` are those it was made with."""
+
+    key: str
+    when: datetime
+    body: bytes
+    headers: Mapping[str, str]
+
+
+class Schedules:
+    """The schedules of one service."""
+
+    def __init__(self, client: Client, service: str) -> None:
+        self._client = client
+        self._stream = f"SCHED_{service.upper()}"
+        self._schedules = f"sched.{service}."
+        self._due = f"due.{service}."
+
+    async def at(
+        self, key: str, when: datetime, body: bytes, *, headers: Mapping[str, str] | None = None
+    ) -> None:
+        """Send a message at a time; at once when it has passed. Replaces what the key had before.
+
+        key      one or more ids joined by dots: `shw_1.open`; the message comes on
+                 due.<service>.<key>
+        when     with its offset
+        headers  go along with the message (`traceparent`)
+        raises   Unavailable: it may then have been made all the same, and can be made again
+        """
+        instructions = {
+            SCHEDULE: f"@at {_timestamp(when)}",
+            TARGET: self._due + _checked(key),
+            TARGET_TTL: DUE_TTL,
+            ROLLUP: "sub",
+        }
+        answer = await request(
+            self._client,
+            self._schedules + key,
+            body,
+            {**(headers or {}), **instructions},
+            timeout_seconds=TIMEOUT_SECONDS,
+        )
+        raise_error(answer)
+
+    async def cancel(self, key: str) -> bool:
+        """Take a schedule back. False when there is none: it has fired, or never was.
+
+        Should it be firing at this very moment, True does not mean that nothing will come.
+
+        raises   Unavailable
+        """
+        answer = await call(
+            self._client,
+            f"STREAM.PURGE.{self._stream}",
+            {"filter": self._schedules + _checked(key)},
+            timeout_seconds=TIMEOUT_SECONDS,
+        )
+        raise_error(answer)
+        return bool(answer["purged"])
+
+    async def list(self, prefix: str = "") -> list[Scheduled]:
+        """The schedules that have not fired yet, those made last at the end.
+
+        prefix   only keys below it: `shw_1` has `shw_1.open` and `shw_1.close`
+        raises   Unavailable
+        """
+        below = f"{_checked(prefix)}.>" if prefix else ">"
+        found: list[Scheduled] = []
+        position = 0
+        while True:
+            body = {
+                "batch": PAGE_MESSAGES,
+                "seq": position + 1,
+                "next_by_subj": self._schedules + below,
+            }
+            page = await read_direct(
+                self._client, self._stream, body, timeout_seconds=TIMEOUT_SECONDS
+            )
+            if not page:
+                return found
+            found += [self._scheduled(stored) for stored in page]
+            position = page[-1].sequence
+
+    def _scheduled(self, stored: Stored) -> Scheduled:
+        return Scheduled(
+            key=stored.subject.removeprefix(self._schedules),
+            when=datetime.fromisoformat(stored.headers[SCHEDULE].removeprefix("@at ")),
+            body=stored.payload,
+            headers={
+                name: value
+                for name, value in stored.headers.items()
+                if not name.startswith("Nats-")
+            },
+        )
+
+
+def _checked(key: str) -> str:
+    if not _KEY.fullmatch(key):
+        raise ValueError(f"not a key of a schedule: {key!r}")
+    return key
+
+
+def _timestamp(when: datetime) -> str:
+    if when.tzinfo is None:
+        raise ValueError("a schedule's time needs its offset")
+    return timestamp(when)
