@@ -1,4 +1,5 @@
-"""Makes what the services need on NATS: logs, snapshots, schedules and the membership bucket.
+"""Makes what the services need on NATS: logs, snapshots, schedules, what is parked, and the
+membership bucket.
 
 Done by the `deployer`, before services of this version start, and as often as one likes: what is
 there stays, and only what its configuration says differently is changed. A new service is one entry
@@ -91,6 +92,7 @@ def wanted(services: Mapping[str, Access], replicas: int) -> Iterator[Config]:
             yield {**_log(service), "num_replicas": replicas}
             yield {**_snapshots(service), "num_replicas": replicas}
             yield {**_schedules(service), "num_replicas": replicas}
+            yield {**_parked(service), "num_replicas": replicas}
     yield {**_members(), "num_replicas": replicas}
 
 
@@ -128,6 +130,12 @@ def _schedules(service: str) -> Config:
         "allow_msg_ttl": True,
         "allow_rollup_hdrs": True,  # Schedules imply it.
     }
+
+
+def _parked(service: str) -> Config:
+    """What process managers put aside because it keeps failing, until somebody replays it."""
+    name, subjects = f"PARKED_{service.upper()}", [f"parked.{service}.>", f"replay.{service}.>"]
+    return {**_on_disk(name, subjects), "discard": "new"}
 
 
 def _on_disk(name: str, subjects: list[str]) -> Config:

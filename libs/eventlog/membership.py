@@ -51,7 +51,7 @@ class Membership:
 
     async def run(self) -> None:
         """Stay a member until cancelled, then leave at once."""
-        subscription = await self._client.subscribe(self._prefix + ">", cb=self._on_news)
+        subscription = await self._client.subscribe(self._prefix + "*", cb=self._on_news)
         try:
             while True:
                 self._woken.clear()
@@ -79,7 +79,7 @@ class Membership:
             await self._on_change(members)
 
     async def _look(self) -> frozenset[str]:
-        body = {"multi_last": [self._prefix + ">"], "batch": 1000}
+        body = {"multi_last": [self._prefix + "*"], "batch": 1000}
         found = await read_direct(
             self._client, BUCKET_STREAM, body, timeout_seconds=CALL_TIMEOUT_SECONDS
         )

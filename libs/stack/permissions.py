@@ -94,13 +94,15 @@ def _names(user: str, others: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _own_storage(service: str) -> list[str]:
-    """What its own log, snapshots, schedules and place among the members take.
+    """What its own log, snapshots, schedules, parked messages and place among the members take.
 
-    A log can be added to and read; only what may always be deleted can be: snapshots and schedules.
+    A log can be added to and read; only what has its time can be deleted: all the others.
     """
-    log, snapshots, schedules = (f"{kind}_{service.upper()}" for kind in ("EVT", "SNAP", "SCHED"))
+    log, snapshots, schedules, parked = (
+        f"{kind}_{service.upper()}" for kind in ("EVT", "SNAP", "SCHED", "PARKED")
+    )
     return [
-        *(f"{kind}.{service}.>" for kind in ("evt", "snap", "sched", "due")),
+        *(f"{kind}.{service}.>" for kind in ("evt", "snap", "sched", "due", "parked", "replay")),
         f"$KV.MEMBERS.{service}.>",
         *_reading(log),
         *_reading(snapshots),
@@ -108,6 +110,9 @@ def _own_storage(service: str) -> list[str]:
         *_reading(schedules),
         f"$JS.API.STREAM.PURGE.{schedules}",
         f"$JS.API.STREAM.MSG.DELETE.{schedules}",
+        *_reading(parked),
+        f"$JS.API.STREAM.PURGE.{parked}",
+        f"$JS.API.STREAM.MSG.DELETE.{parked}",
         *_following("KV_MEMBERS", f"$KV.MEMBERS.{service}.>"),
         "$JS.API.STREAM.MSG.GET.KV_MEMBERS",
         "$JS.API.DIRECT.GET.KV_MEMBERS",
@@ -125,6 +130,7 @@ def _reading(stream: str) -> list[str]:
         f"$JS.API.CONSUMER.CREATE.{stream}",
         f"$JS.API.CONSUMER.CREATE.{stream}.>",
         f"$JS.API.CONSUMER.INFO.{stream}.*",
+        f"$JS.API.CONSUMER.RESET.{stream}.*",
         f"$JS.API.CONSUMER.MSG.NEXT.{stream}.*",
         f"$JS.API.CONSUMER.DELETE.{stream}.*",
         f"$JS.ACK.{stream}.>",
@@ -142,6 +148,7 @@ def _following(stream: str, subjects: str) -> list[str]:
         f"$JS.API.STREAM.INFO.{stream}",
         f"$JS.API.CONSUMER.CREATE.{stream}.*.{subjects}",
         f"$JS.API.CONSUMER.INFO.{stream}.*",
+        f"$JS.API.CONSUMER.RESET.{stream}.*",
         f"$JS.API.CONSUMER.MSG.NEXT.{stream}.*",
         f"$JS.ACK.{stream}.>",
         f"$JS.FC.{stream}.>",
