@@ -1,0 +1,1 @@
+"""What voting adds to the command line: `backline crowd`."""
