@@ -65,17 +65,25 @@ class Bus:
         caller: Caller,
         command_id: str | None = None,
         traceparent: str | None = None,
+        correlation: str | None = None,
     ) -> dict[str, Any]:
         """Send a command and await its answer: the view it is answered with, as a dict.
 
-        command_id  the same for a retry; drawn when None
-        raises      what the owner refused it with (RemoteProblem); Unavailable when nobody answered
-                    before the deadline: the command may then have been carried out all the same
+        command_id   the same for a retry; drawn when None
+        correlation  the correlation id of what set it off; its own id when None
+        raises       what the owner refused it with (RemoteProblem); Unavailable when nobody
+                     answered before the deadline: the command may then have been carried out all
+                     the same
         """
         spec = registry.command_of[type(command)]
         args = orjson.loads(orjson.dumps(command))
         return await self.send_raw(
-            spec.name, args, caller=caller, command_id=command_id, traceparent=traceparent
+            spec.name,
+            args,
+            caller=caller,
+            command_id=command_id,
+            traceparent=traceparent,
+            correlation=correlation,
         )
 
     async def send_raw(
@@ -86,6 +94,7 @@ class Bus:
         caller: Caller,
         command_id: str | None = None,
         traceparent: str | None = None,
+        correlation: str | None = None,
     ) -> dict[str, Any]:
         """Send a command by its name; `args` are its fields as JSON values. Otherwise as `send`."""
         spec = registry.commands.get(name)
@@ -102,6 +111,7 @@ class Bus:
             actor=caller.user_id,
             roles=caller.roles,
             trace=traceparent,
+            correlation=correlation,
         )
         loop = asyncio.get_running_loop()
         call = _Call(item, loop.create_future(), loop.time() + COMMAND_DEADLINE_SECONDS)

@@ -7,7 +7,8 @@
     order qry.<service>.<query>   {"args": {…}, "actor": …, "roles": [], "after": position | null}
     its reply               {"position": …, "epoch": …, "result": {…}} | {"problem": {…}}
 
-`trace` is there only for a command whose trace is sampled.
+`trace` is there only for a command whose trace is sampled, `correlation` only for one that another
+message set off.
 """
 
 from typing import Any
@@ -34,6 +35,7 @@ def command_item(
     actor: str,
     roles: tuple[str, ...],
     trace: str | None,
+    correlation: str | None,
 ) -> dict[str, Any]:
     """One command, ready to be sent."""
     item = {
@@ -45,4 +47,6 @@ def command_item(
     }
     if trace is not None:
         item["trace"] = trace
+    if correlation is not None:
+        item["correlation"] = correlation
     return item
