@@ -3,10 +3,13 @@
     spec = DeciderSpec(BALLOT)
 
     def test_rejects_a_vote_when_the_poll_is_closed() -> None:
-        spec.given(OPENED, CLOSED).when(VOTE).then_rejected(PollNotOpen)
+        spec.given(OPENED, CLOSED).when(VOTE, by="ann").then_rejected(PollNotOpen)
 
-Besides what it is asked, a spec shows that `decide` and `answer` leave the state alone, and that a
-retry is free: the same command, decided again on the new state, records nothing.
+Besides what it is asked, a spec shows of every command it decides that
+
+- `decide` and `answer` leave the state alone;
+- a retry is free: the same command, decided again on the new state, records nothing;
+- every event survives the wire, and every state a snapshot.
 """
 
 from collections.abc import Sequence
@@ -15,10 +18,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Self
 
+from libs.eventlog import cloud_event, decode, encode
+from libs.eventlog.codec import timestamp
 from libs.kernel.decider import Decider
 from libs.kernel.errors import Rejected
 from libs.kernel.ids import CommandId
-from libs.kernel.messages import Origin
+from libs.kernel.messages import Event, Origin
+from libs.owner import states
 
 NOW = datetime(2026, 11, 20, 21, 0, tzinfo=UTC)
 
@@ -27,7 +33,7 @@ ORIGIN = Origin(command_id=CommandId("cmd_1"), actor="usr_1", roles=("member",),
 
 
 @dataclass(frozen=True)
-class DeciderSpec[C, E, S]:
+class DeciderSpec[C, E: Event, S]:
     """Proves one aggregate.
 
     origin   where commands come from, unless `when` says otherwise
@@ -38,55 +44,62 @@ class DeciderSpec[C, E, S]:
 
     def given(self, *events: E) -> "Situation[C, E, S]":
         """The aggregate after these events, oldest first."""
-        state = self.decider.state()
+        return Situation(self, self.evolve(self.decider.state(), events))
+
+    def evolve(self, state: S, events: Sequence[E]) -> S:
+        """The state after events, each of which is shown to survive the wire."""
         for event in events:
+            assert type(event) in self.decider.events, f"{event!r} is not an event of this decider"
+            assert survived_the_wire(event) == event
             state = self.decider.evolve(state, event)
-        return Situation(self, state)
+        saved: S = states.decode(self.decider.state, states.encode(state))
+        assert saved == state, "the state does not survive a snapshot"
+        return state
 
 
 @dataclass(frozen=True)
-class Situation[C, E, S]:
+class Situation[C, E: Event, S]:
     """An aggregate to which something has happened."""
 
     spec: DeciderSpec[C, E, S]
     state: S
 
-    def when(self, command: C, **origin: Any) -> "Outcome[C, E, S]":
-        """Decide a command; `origin` are fields of its origin: actor, roles, at, command_id."""
+    def when(self, command: C, *, by: str | None = None, **origin: Any) -> "Outcome[C, E, S]":
+        """Decide a command.
+
+        by       the actor, for short
+        origin   further fields of its origin: roles, at, command_id, is_suspended
+        """
+        if by is not None:
+            origin["actor"] = by
         return Outcome(self.spec, self.state, command, replace(self.spec.origin, **origin))
 
 
-class Outcome[C, E, S]:
+class Outcome[C, E: Event, S]:
     """What a command does."""
 
     def __init__(self, spec: DeciderSpec[C, E, S], state: S, command: C, origin: Origin) -> None:
         self._decider = spec.decider
         self._command = command
         self._origin = origin
-        self._before = state
-        self._after: S = deepcopy(state)
         self._events: Sequence[E] = ()
         self._rejection: Rejected | None = None
         try:
             self._events = self._decide(state)
         except Rejected as rejection:
             self._rejection = rejection
-        for event in self._events:
-            self._after = self._decider.evolve(self._after, event)
-
-    def _decide(self, state: S) -> Sequence[E]:
-        untouched = deepcopy(state)
-        try:
-            return self._decider.decide(self._command, state, self._origin)
-        finally:
-            assert state == untouched, "decide has changed the state"
+        self._after: S = spec.evolve(deepcopy(state), self._events)
+        self._assert_a_retry_is_free()
 
     def then(self, *events: E) -> Self:
-        """It records exactly these events; none when none are given."""
+        """It records exactly these events."""
         assert self._rejection is None, f"rejected: {self._rejection!r}"
         assert list(self._events) == list(events)
-        self._assert_a_retry_is_free()
         return self
+
+    def then_nothing(self) -> Self:
+        """It is accepted, and records nothing: the fact is known."""
+        return self.then()
 
     def then_rejected(self, rejection: type[Rejected]) -> None:
         """It is refused, in exactly this way."""
@@ -101,9 +114,38 @@ class Outcome[C, E, S]:
         assert self._after == untouched, "answer has changed the state"
         return self
 
+    def _decide(self, state: S) -> Sequence[E]:
+        untouched = deepcopy(state)
+        try:
+            return self._decider.decide(self._command, state, self._origin)
+        finally:
+            assert state == untouched, "decide has changed the state"
+
     def _assert_a_retry_is_free(self) -> None:
         try:
             again = self._decide(self._after)
         except Rejected:
             return  # Its first answer is remembered by its id; this shows that nothing happens.
         assert list(again) == [], "a retry would record something"
+
+
+def survived_the_wire(event: Event) -> Event:
+    """The event as a reader of the log finds it."""
+    written = cloud_event(
+        event,
+        event_id="evt_1",
+        subject="thing/thing_1",
+        time=timestamp(NOW),
+        actor="usr_1",
+        causation_id="cmd_1",
+        correlation_id="cmd_1",
+    )
+    found = decode(
+        encode([written]),
+        aggregate="thing",
+        aggregate_id="thing_1",
+        position=1,
+        headers={},
+        strict=True,
+    )
+    return found.events[0].data

@@ -359,7 +359,9 @@ def _answer_cast(
     command: CastVote, events: Sequence[BallotEvent], ballot: Ballot, origin: Origin
 ) -> VoteReceipt:
     if events:
-        return VoteReceipt(vote_id=origin.command_id, song_id=command.song_id, repeated=False)
+        cast = events[0]
+        assert isinstance(cast, VoteCast | VoteChanged)
+        return VoteReceipt(vote_id=cast.vote_id, song_id=cast.song_id, repeated=False)
     votes = ballot.votes[origin.actor]
     song_id, vote_id = next((vote for vote in votes if vote[0] == command.song_id), votes[0])
     # The same command again, long after, is not a repetition: it gets its own first answer.
