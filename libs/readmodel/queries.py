@@ -34,6 +34,8 @@ from libs.telemetry import metrics, names, span
 WAIT_SECONDS_MAX: Final = 3.0
 READ_SECONDS_MAX: Final = 5.0
 
+_NOT_THERE = (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError)
+
 POSITION: Final = "position"
 """A field of this name in a view is filled with the position the answer is true at."""
 
@@ -146,7 +148,7 @@ class QueryRunner:
             await connection.exec_driver_sql(plan.lock)
             rows = (await connection.exec_driver_sql(plan.checkpoints)).all()
         except DBAPIError as error:
-            if isinstance(_cause(error), asyncpg.UndefinedTableError):
+            if isinstance(_cause(error), _NOT_THERE):
                 raise ReadModelRebuilding(retry_after_seconds=1) from None
             raise
         epochs: set[str] = {row.epoch for row in rows}
@@ -192,8 +194,8 @@ class _Plan:
         self._view: TypeAdapter[Any] = TypeAdapter(spec.answer)
 
     def result(self, view: object, position: int) -> dict[str, Any]:
-        """A view as JSON values."""
-        result: dict[str, Any] = self._view.dump_python(view, mode="json")
+        """A view as JSON values. raises PydanticSerializationError when it is none"""
+        result: dict[str, Any] = self._view.dump_python(view, mode="json", warnings="error")
         if POSITION in result:
             result[POSITION] = position
         return result

@@ -158,17 +158,16 @@ class ProjectionRunner:
             await self._wait_for_turn(connection)
             tables = await self._open_tables(connection, log)
             if tables is None:
-                await self._build(connection, log)
-            else:
-                following = Following(
-                    tables,
-                    log,
-                    database=self._database,
-                    notices=Notices(self._publish, service, name, log.epoch),
-                    observed=self._observed,
-                    on_steady=self._on_steady,
-                )
-                await following.run()
+                tables = await self._build(connection, log)
+            following = Following(
+                tables,
+                log,
+                database=self._database,
+                notices=Notices(self._publish, service, name, log.epoch),
+                observed=self._observed,
+                on_steady=self._on_steady,
+            )
+            await following.run()
 
     async def _wait_for_turn(self, connection: asyncpg.Connection) -> None:
         key = turn_key(self._database.service, self._projection.name)
@@ -198,7 +197,7 @@ class ProjectionRunner:
         await checkpoints.disown(connection, service, name)
         return None
 
-    async def _build(self, connection: asyncpg.Connection, log: EventLog) -> None:
+    async def _build(self, connection: asyncpg.Connection, log: EventLog) -> Tables:
         """Build the tables, keeping our turn meanwhile."""
         self.state = State.REBUILDING
         build = asyncio.create_task(
@@ -212,6 +211,10 @@ class ProjectionRunner:
         finally:
             build.cancel()
             await asyncio.wait({build})
+        tables = await Tables.open(connection, self._database.service, self._projection)
+        if tables is None:
+            raise ReadModelLost("the tables were dropped as soon as they were built")
+        return tables
 
     def _on_steady(self) -> None:
         self._backoff.reset()
