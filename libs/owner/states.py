@@ -44,7 +44,7 @@ def decode[S](cls: type[S], encoded: bytes) -> S:
     return state
 
 
-def decode_in_steps(cls: type[Any], state: Any, encoded: bytes) -> Iterator[None]:
+def decode_in_steps(cls: Any, state: Any, encoded: bytes) -> Iterator[None]:
     """Fill an initial state from bytes; yields between pieces, for others to go on meanwhile."""
     validators = _validators(cls)
     seen = set()
@@ -65,7 +65,7 @@ def decode_in_steps(cls: type[Any], state: Any, encoded: bytes) -> Iterator[None
 
 
 @cache
-def shape(cls: type[Any]) -> str:
+def shape(cls: Any) -> str:
     """Names the shape of a state: it changes when the class does, or the way it is written."""
     schema = orjson.dumps(TypeAdapter[Any](cls).json_schema(), option=orjson.OPT_SORT_KEYS)
     return f"{FORMAT}-{hashlib.blake2b(schema, digest_size=8).hexdigest()}"
@@ -98,7 +98,7 @@ def _plain(value: Any) -> Any:
 
 
 @cache
-def _validators(cls: type[Any]) -> dict[str, Callable[[bytes], Any]]:
+def _validators(cls: Any) -> dict[str, Callable[[bytes], Any]]:
     origin = get_origin(cls) or cls
     given = dict(zip(origin.__type_params__, get_args(cls), strict=False))
     hints = type_hints(origin)
