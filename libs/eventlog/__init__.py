@@ -12,12 +12,12 @@ from libs.eventlog.model import (
     CloudEvent,
     Commit,
     EventLog,
-    Recorded,
     RecordedCommit,
     Revision,
     StreamHistory,
     UnknownEvent,
 )
+from libs.kernel.recorded import Recorded
 
 __all__ = [
     "CloudEvent",

@@ -15,8 +15,9 @@ from typing import Any
 
 import orjson
 
-from libs.eventlog.model import CloudEvent, Recorded, RecordedCommit, UnknownEvent
+from libs.eventlog.model import CloudEvent, RecordedCommit, UnknownEvent
 from libs.kernel.messages import Event, registry
+from libs.kernel.recorded import Recorded
 
 Upcaster = Callable[[dict[str, Any]], tuple[str, dict[str, Any]]]
 """Turns the data of an old event type into the next one: (its type, its data)."""

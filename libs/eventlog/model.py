@@ -2,11 +2,10 @@
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, NewType, Protocol
 
 from libs.kernel.errors import BacklineError
-from libs.kernel.messages import Event
+from libs.kernel.recorded import Recorded
 
 Revision = NewType("Revision", int)
 """Opaque token that `load` returns and `append` expects."""
@@ -39,22 +38,6 @@ class Commit:
     events: list[CloudEvent]
     expected: Revision
     headers: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Recorded:
-    """An event as it stands in the log. `position` is that of its commit."""
-
-    id: str
-    type: str
-    aggregate: str
-    aggregate_id: str
-    at: datetime
-    actor: str
-    causation_id: str
-    correlation_id: str
-    data: Event
-    position: int
 
 
 @dataclass(slots=True)
