@@ -1,18 +1,14 @@
-"""Connections to NATS and PostgreSQL, each as the service it belongs to.
+"""Connections to NATS, each as the service it belongs to.
 
-Neither server being away is an error: a connection to NATS is tried again for ever, and the pool of
-PostgreSQL connects when asked. What cannot be mended by waiting, such as a refused subject, is said
-aloud.
+NATS being away is no error: it is tried again for ever. What cannot be mended by waiting, such as a
+refused subject, is said aloud.
 """
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
-import orjson
 import structlog
 from nats.aio.client import Client
-from sqlalchemy import URL, make_url
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from libs.chassis.secrets import Secrets
 from libs.chassis.settings import ProcessSettings
@@ -24,8 +20,6 @@ PINGS_UNANSWERED_MAX: Final = 2
 DRAIN_SECONDS: Final = 3
 PENDING_BYTES_MAX: Final = 64 * 1024 * 1024
 """What may wait to be written, or for NATS to come back: several batches of the largest size."""
-DATABASE_CONNECT_SECONDS: Final = 5
-DATABASE_WAIT_SECONDS: Final = 10
 
 OnBroken = Callable[[Exception], None]
 """Called when a connection cannot go on and no waiting will help: the process should end."""
@@ -118,37 +112,3 @@ class _Watch:
         last = None if self.client is None else self.client.last_error
         if last is not None:
             self._on_broken(NatsClosed(f"{self._service}: {last}"))
-
-
-def database_engine(service: str, settings: ProcessSettings, secrets: Secrets) -> AsyncEngine:
-    """The pool of connections to PostgreSQL as a service's role, in the service's own schema."""
-    return create_async_engine(
-        database_url(service, settings, secrets),
-        pool_size=settings.database_connections_max,
-        max_overflow=0,
-        pool_timeout=DATABASE_WAIT_SECONDS,
-        pool_pre_ping=True,
-        json_serializer=_dump_json,
-        json_deserializer=orjson.loads,
-        connect_args={
-            "timeout": DATABASE_CONNECT_SECONDS,
-            "server_settings": {
-                "application_name": f"backline-{service}",
-                "search_path": service,
-                "timezone": "UTC",
-            },
-        },
-    )
-
-
-def database_url(service: str, settings: ProcessSettings, secrets: Secrets) -> URL:
-    """The address of the database, with the role and the password of a service."""
-    return make_url(settings.database_url).set(
-        drivername="postgresql+asyncpg",
-        username=f"backline_{service}",
-        password=secrets.read(f"{service}.database"),
-    )
-
-
-def _dump_json(value: Any) -> str:
-    return orjson.dumps(value, option=orjson.OPT_UTC_Z).decode()

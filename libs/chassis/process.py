@@ -15,7 +15,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.chassis.asgi import Application, lifespan
-from libs.chassis.connections import DRAIN_SECONDS, connect_nats, database_engine
+from libs.chassis.connections import DRAIN_SECONDS, connect_nats
+from libs.chassis.database import database_engine
 from libs.chassis.health import Health, Probe
 from libs.chassis.http import HttpServer, Mounts, listen
 from libs.chassis.secrets import Secrets

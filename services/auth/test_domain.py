@@ -37,8 +37,8 @@ from libs.testkit.spec import NOW, ORIGIN, DeciderSpec
 from services.auth.domain import GUEST_RETRY, Admission, user_decider
 
 MEMBER, MODERATOR, ADMIN = UserRole.MEMBER, UserRole.MODERATOR, UserRole.ADMIN
-BY_MODERATOR = {"actor": "usr_mod", "roles": ("moderator",)}
-BY_ADMIN = {"actor": "usr_adm", "roles": ("admin",)}
+BY_MODERATOR: dict[str, Any] = {"actor": "usr_mod", "roles": ("moderator",)}
+BY_ADMIN: dict[str, Any] = {"actor": "usr_adm", "roles": ("admin",)}
 
 spec = DeciderSpec(user_decider(development_role_max=MODERATOR))
 production = DeciderSpec(user_decider(development_role_max=None))
@@ -77,7 +77,7 @@ def test_registers_a_guest_when_a_session_is_started() -> None:
 
 def test_is_the_same_guest_when_the_command_comes_again() -> None:
     again = spec.given(GUEST).when(StartGuestSession(display_name="Ada"), at=NOW + GUEST_RETRY)
-    again.then().and_answers(Admission(GUEST_ID, UserKind.GUEST, "Ada", [MEMBER]))
+    again.then_nothing().and_answers(Admission(GUEST_ID, UserKind.GUEST, "Ada", [MEMBER]))
 
 
 def test_rejects_the_command_when_it_comes_again_much_later() -> None:
@@ -95,7 +95,7 @@ def test_registers_a_development_user_when_the_name_is_new() -> None:
 
 def test_keeps_the_role_when_a_development_user_comes_back_without_one() -> None:
     situation = spec.given(ALICE, RoleSet(user_id="alice", role=MODERATOR))
-    situation.when(StartDevelopmentSession(name="alice")).then().and_answers(
+    situation.when(StartDevelopmentSession(name="alice")).then_nothing().and_answers(
         Admission("alice", UserKind.DEVELOPMENT, "alice", [MODERATOR])
     )
 
@@ -133,7 +133,7 @@ def test_registers_a_named_user_when_a_service_says_so() -> None:
 
 def test_gives_the_role_back_when_a_named_user_is_registered_again() -> None:
     command = RegisterUser(user_id="usr_root", display_name="Grace", role=ADMIN)
-    spec.given(ROOT).when(command).then()
+    spec.given(ROOT).when(command).then_nothing()
     demoted = RoleSet(user_id="usr_root", role=MEMBER)
     spec.given(ROOT, demoted).when(command).then(RoleSet(user_id="usr_root", role=ADMIN))
 
@@ -148,7 +148,7 @@ def test_rejects_a_named_user_when_the_id_is_a_development_users() -> None:
 
 def test_says_the_role_of_today_when_a_session_is_refreshed() -> None:
     situation = spec.given(ALICE, RoleSet(user_id="alice", role=MODERATOR))
-    situation.when(RefreshSession(), actor="alice").then().and_answers(
+    situation.when(RefreshSession(), actor="alice").then_nothing().and_answers(
         Admission("alice", UserKind.DEVELOPMENT, "alice", [MODERATOR])
     )
 
@@ -156,7 +156,7 @@ def test_says_the_role_of_today_when_a_session_is_refreshed() -> None:
 def test_grants_nothing_special_when_a_suspended_user_refreshes() -> None:
     suspended = UserSuspended(user_id="usr_root", by=ADMIN, reason=None)
     situation = spec.given(ROOT, suspended)
-    situation.when(RefreshSession(), actor="usr_root").then().and_answers(
+    situation.when(RefreshSession(), actor="usr_root").then_nothing().and_answers(
         Admission("usr_root", UserKind.NAMED, "Grace", [MEMBER])
     )
 
@@ -177,7 +177,7 @@ def test_sets_a_role_when_an_administrator_says_so() -> None:
 
 def test_records_nothing_when_the_role_is_set_already() -> None:
     outcome = spec.given(ALICE).when(SetRole(user_id="alice", role=MEMBER), **BY_ADMIN)
-    outcome.then()
+    outcome.then_nothing()
 
 
 @pytest.mark.parametrize("by", [BY_MODERATOR, BY_ADMIN])
@@ -195,9 +195,9 @@ def test_suspends_a_moderator_only_when_an_administrator_says_so() -> None:
 
 
 def test_records_nothing_when_the_user_is_suspended_already() -> None:
-    spec.given(ALICE, SUSPENDED).when(SUSPEND, **BY_MODERATOR).then()
-    spec.given(ALICE, SUSPENDED_BY_ADMIN).when(SUSPEND, **BY_ADMIN).then()
-    spec.given(ALICE, SUSPENDED_BY_ADMIN).when(SUSPEND, **BY_MODERATOR).then()
+    spec.given(ALICE, SUSPENDED).when(SUSPEND, **BY_MODERATOR).then_nothing()
+    spec.given(ALICE, SUSPENDED_BY_ADMIN).when(SUSPEND, **BY_ADMIN).then_nothing()
+    spec.given(ALICE, SUSPENDED_BY_ADMIN).when(SUSPEND, **BY_MODERATOR).then_nothing()
 
 
 def test_takes_the_matter_up_when_an_administrator_suspends_after_a_moderator() -> None:
@@ -216,17 +216,16 @@ def test_reinstates_only_by_an_administrator_when_one_had_suspended() -> None:
 
 
 def test_records_nothing_when_the_user_is_not_suspended() -> None:
-    spec.given(ALICE).when(REINSTATE, **BY_MODERATOR).then()
+    spec.given(ALICE).when(REINSTATE, **BY_MODERATOR).then_nothing()
 
 
 @pytest.mark.parametrize("command", [SET_MODERATOR, SUSPEND, REINSTATE])
 def test_rejects_a_change_of_standing_when_it_is_ones_own_or_nobodys(command: Any) -> None:
-    own = {"actor": "alice", "roles": ("admin",)}
+    own: dict[str, Any] = {"actor": "alice", "roles": ("admin",)}
     spec.given(ALICE).when(command, **own).then_rejected(OwnStanding)
     spec.given().when(command, **BY_ADMIN).then_rejected(UserUnknown)
 
 
 @pytest.mark.parametrize("command", [SET_MODERATOR, SUSPEND, REINSTATE])
 def test_rejects_a_change_of_standing_when_the_actor_is_suspended(command: Any) -> None:
-    suspended = {**BY_ADMIN, "is_suspended": True}
-    spec.given(ALICE).when(command, **suspended).then_rejected(ActorSuspended)
+    spec.given(ALICE).when(command, **BY_ADMIN, is_suspended=True).then_rejected(ActorSuspended)

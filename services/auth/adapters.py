@@ -1,0 +1,60 @@
+"""Tokens: what is added to the answer of a session's command, outside of the log."""
+
+from typing import Any
+
+import structlog
+
+from contracts.auth import GetJwks, UserRole
+from libs.bus import Answer
+from libs.chassis.settings import SettingsInvalid
+from libs.chassis.tokens import Signer
+from libs.kernel.messages import Caller, Origin
+from services.auth.settings import Settings
+
+logger = structlog.get_logger(__name__)
+
+
+def load_signer(secret: str | None) -> Signer:
+    """The installation's signer; without a secret one whose tokens die with this process.
+
+    raises   SettingsInvalid when the secret is no signing key
+    """
+    if secret is not None:
+        try:
+            return Signer.from_secret(secret)
+        except ValueError as error:
+            raise SettingsInvalid(f"BACKLINE_SECRETS: auth.signing is {error}") from None
+    logger.warning("Without BACKLINE_SECRETS tokens are signed with a key of this process alone.")
+    return Signer.of_this_process()
+
+
+class Tokens:
+    """Completes the answers of commands that start a session, and tells the public keys."""
+
+    def __init__(self, signer: Signer, settings: Settings) -> None:
+        self._signer = signer
+        self._settings = settings
+
+    async def complete(
+        self, _command: object, admission: dict[str, Any], origin: Origin
+    ) -> dict[str, Any]:
+        """Turn an admission into a session: the same, and a token that starts now."""
+        roles: list[str] = admission["roles"]
+        is_member = roles == [UserRole.MEMBER]
+        settings = self._settings
+        token, expires_at = self._signer.sign(
+            admission["user_id"],
+            roles,
+            admission["kind"],
+            at=origin.at,
+            ttl_seconds=(
+                settings.session_ttl_seconds
+                if is_member
+                else settings.privileged_session_ttl_seconds
+            ),
+        )
+        return {**admission, "token": token, "expires_at": expires_at}
+
+    async def get_jwks(self, _query: GetJwks, _caller: Caller, _after: int | None) -> Answer:
+        """The public keys. They stand in no log: any position will do."""
+        return Answer(position=0, epoch="keys", result=self._signer.jwks())

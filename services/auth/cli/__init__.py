@@ -1,0 +1,1 @@
+"""`backline admin`: what auth adds to the command line."""
