@@ -1,0 +1,1 @@
+"""Live queries: a result, then changes that keep it true, for however many watch."""
