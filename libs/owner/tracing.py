@@ -7,16 +7,12 @@ are linked. Nothing here runs for a batch without a sampled caller.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from opentelemetry import trace
-from opentelemetry.propagators.textmap import default_getter
-from opentelemetry.trace import Link, Span, SpanKind
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from opentelemetry.trace import Span, SpanKind
+
+from libs.telemetry import names, start_batch_span, traceparent_of
 
 if TYPE_CHECKING:
     from libs.owner.batch import Draft
-
-_propagator = TraceContextTextMapPropagator()
-_tracer = trace.get_tracer("backline.owner")
 
 
 def start_commits(drafts: Sequence["Draft"]) -> list[Span]:
@@ -28,26 +24,20 @@ def start_commits(drafts: Sequence["Draft"]) -> list[Span]:
         traced = draft.traced()
         if not traced:
             continue
-        contexts = [
-            _propagator.extract({"traceparent": pending.trace}, getter=default_getter)
-            for pending in traced
-        ]
-        span = _tracer.start_span(
+        span = start_batch_span(
             f"commit {draft.live.decider.aggregate}",
-            context=contexts[0],
+            [pending.trace for pending in traced if pending.trace],
             kind=SpanKind.CONSUMER,
-            links=[
-                Link(trace.get_current_span(other).get_span_context()) for other in contexts[1:]
-            ],
             attributes={
-                "backline.command": traced[0].route.spec.name,
-                "backline.aggregate": draft.live.decider.aggregate,
-                "backline.commands": len(draft.decided),
-                "backline.events": len(draft.events),
+                names.COMMAND: traced[0].route.spec.name,
+                names.AGGREGATE: draft.live.decider.aggregate,
+                names.COMMANDS: len(draft.decided),
+                names.EVENTS: len(draft.events),
             },
         )
-        _propagator.inject(draft.headers, context=trace.set_span_in_context(span))
-        spans.append(span)
+        if span is not None:
+            draft.headers[names.TRACEPARENT] = traceparent_of(span)
+            spans.append(span)
     return spans
 
 

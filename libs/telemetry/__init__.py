@@ -12,6 +12,8 @@ from libs.telemetry.spans import (
     is_tracing,
     service_name,
     span,
+    start_batch_span,
+    traceparent_of,
     use_tracers,
 )
 
@@ -23,5 +25,7 @@ __all__ = [
     "is_tracing",
     "service_name",
     "span",
+    "start_batch_span",
+    "traceparent_of",
     "use_tracers",
 ]

@@ -123,6 +123,34 @@ def batch_span(
     return span(name, parent=callers[0], links=callers[1:], kind=kind, attributes=attributes)
 
 
+def start_batch_span(
+    name: str,
+    callers: Sequence[str],
+    *,
+    kind: SpanKind = SpanKind.INTERNAL,
+    attributes: Attributes | None = None,
+) -> Span | None:
+    """As `batch_span`, for work that no block encloses: not current, and ended by the caller."""
+    contexts = [found for found in map(_parse, callers) if found and found.trace_flags.sampled]
+    if _tracer_of is None or not contexts:
+        return None
+    first, *others = contexts
+    return _tracer_of(_service.get()).start_span(
+        name,
+        context=_under(first),
+        kind=kind,
+        attributes=attributes,
+        links=[Link(other) for other in others[:_LINKS_MAX]],
+    )
+
+
+def traceparent_of(opened: Span) -> str:
+    """The `traceparent` of a span, to be sent along."""
+    context = opened.get_span_context()
+    flags = int(context.trace_flags)
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{flags:02x}"
+
+
 def inject() -> str | None:
     """The `traceparent` of the current span, to be sent along; None unless it is sampled."""
     if _tracer_of is None:
@@ -130,7 +158,7 @@ def inject() -> str | None:
     context = _current()
     if context is None or not context.trace_flags.sampled:
         return None
-    return f"00-{context.trace_id:032x}-{context.span_id:016x}-01"
+    return traceparent_of(trace.get_current_span())
 
 
 def _current() -> SpanContext | None:

@@ -20,6 +20,8 @@ from libs.telemetry import (
     is_tracing,
     service_name,
     span,
+    start_batch_span,
+    traceparent_of,
     use_tracers,
 )
 
@@ -67,7 +69,11 @@ def test_begins_a_trace_when_at_an_edge(finished: InMemorySpanExporter) -> None:
     root = only(finished)
     assert root.parent is None
     assert root.context is not None
-    assert traceparent == f"00-{root.context.trace_id:032x}-{root.context.span_id:016x}-01"
+    assert traceparent is not None
+    version, trace_id, span_id, flags = traceparent.split("-")
+    assert version == "00"
+    assert (int(trace_id, 16), int(span_id, 16)) == (root.context.trace_id, root.context.span_id)
+    assert int(flags, 16) & 1
 
 
 def test_begins_no_trace_when_behind_the_edge(finished: InMemorySpanExporter) -> None:
@@ -123,6 +129,18 @@ def test_links_the_other_callers_when_a_batch_serves_many(finished: InMemorySpan
     assert found.parent is not None
     assert f"{found.parent.span_id:016x}" == "b" * 16
     assert [f"{link.context.span_id:016x}" for link in found.links] == ["d" * 16]
+
+
+def test_is_ended_by_hand_when_no_block_encloses_the_work(finished: InMemorySpanExporter) -> None:
+    opened = start_batch_span("commit ballot", [UNSAMPLED, REMOTE, OTHER])
+    assert opened is not None
+    assert inject() is None
+    opened.end()
+    found = only(finished)
+    assert found.context is not None
+    assert traceparent_of(opened).startswith(f"{REMOTE[:35]}-{found.context.span_id:016x}-")
+    assert [f"{link.context.span_id:016x}" for link in found.links] == ["d" * 16]
+    assert start_batch_span("commit ballot", [UNSAMPLED]) is None
 
 
 def test_is_no_error_when_the_domain_said_no(finished: InMemorySpanExporter) -> None:
