@@ -37,6 +37,7 @@ from contracts.catalog import (
     Show,
     ShowNotFound,
     Shows,
+    ShowStatus,
     ShowSummary,
     SongOrder,
     Songs,
@@ -182,7 +183,7 @@ async def get_show(query: GetShow, _caller: Caller, connection: AsyncConnection)
 
 
 def _show_summary(row: RowMapping) -> ShowSummary:
-    return _view(ShowSummary, row, starts_at=_starts_at(row))
+    return _view(ShowSummary, row, starts_at=_starts_at(row), status=ShowStatus(row["status"]))
 
 
 def _starts_at(row: RowMapping) -> datetime | None:

@@ -1,8 +1,7 @@
 """Records: added once, changed by what is news, and never by what was said before."""
 
-from collections.abc import Sequence
-from dataclasses import fields
-from datetime import UTC, date, datetime, time
+from dataclasses import fields, replace
+from datetime import date, time
 from typing import Any
 
 import pytest
@@ -26,16 +25,14 @@ from contracts.catalog import (
     ShowScheduled,
     ShowStatus,
     VenueAdded,
+    VenueChanged,
 )
 from libs.kernel.decider import Decider
-from libs.kernel.ids import CommandId
-from libs.kernel.messages import Origin, registry, service_caller
+from libs.kernel.messages import registry
+from libs.testkit.spec import ORIGIN, DeciderSpec
 from services.catalog.domain import ARTIST, DECIDERS, SETLIST, SHOW, VENUE
 
 AnyDecider = Decider[Any, Any, Any]
-
-CALLER = service_caller("catalog")
-ORIGIN = Origin(CommandId("c1"), CALLER.user_id, CALLER.roles, datetime(2026, 11, 20, tzinfo=UTC))
 
 DEAD = RegisterArtist(artist_id="art_1", name="Grateful Dead", external_ids={"a": "1"})
 DEAD_ADDED = ArtistAdded(artist_id="art_1", name="Grateful Dead", external_ids={"a": "1"})
@@ -55,46 +52,26 @@ LYCEUM_SCHEDULED = ShowScheduled(
 )
 
 
-def tell(decider: AnyDecider, state: Any, *commands: Any) -> list[Any]:
-    """Decide commands one after the other, as an owner does; returns the events."""
-    recorded: list[Any] = []
-    for command in commands:
-        events = decider.decide(command, state, ORIGIN)
-        for event in events:
-            decider.evolve(state, event)
-        recorded.extend(events)
-    return recorded
+artist, venue = DeciderSpec(ARTIST), DeciderSpec(VENUE)
+show, setlist = DeciderSpec(SHOW), DeciderSpec(SETLIST)
 
 
-def decided(decider: AnyDecider, past: Sequence[Any], command: Any) -> list[Any]:
-    """The events of a command after these events; that it adds none again is proved on the way."""
-    state = decider.state()
-    for event in past:
-        state = decider.evolve(state, event)
-    events = tell(decider, state, command)
-    assert tell(decider, state, command) == []
-    return events
-
-
-def outcome(decider: AnyDecider, events: Sequence[Any], command: Any) -> Outcome:
-    receipt: RecordReceipt = decider.answer(command, events, decider.state(), ORIGIN)
-    return receipt.outcome
+def receipt(record_id: str, outcome: Outcome) -> RecordReceipt:
+    return RecordReceipt(id=record_id, outcome=outcome)
 
 
 def test_adds_a_record_when_it_is_new() -> None:
-    events = decided(ARTIST, [], DEAD)
-    assert events == [DEAD_ADDED]
-    assert outcome(ARTIST, events, DEAD) is Outcome.NEW
+    artist.given().when(DEAD).then(DEAD_ADDED).and_answers(receipt("art_1", Outcome.NEW))
 
 
-def test_adds_a_scheduled_show_when_nothing_is_said_of_its_status() -> None:
-    assert decided(SHOW, [], LYCEUM) == [LYCEUM_SCHEDULED]
+def test_schedules_a_show_when_nothing_is_said_of_its_status() -> None:
+    show.given().when(LYCEUM).then(LYCEUM_SCHEDULED)
     assert LYCEUM_SCHEDULED.status is ShowStatus.SCHEDULED
 
 
 def test_records_nothing_when_everything_is_known() -> None:
-    assert decided(ARTIST, [DEAD_ADDED], DEAD) == []
-    assert outcome(ARTIST, [], DEAD) is Outcome.UNCHANGED
+    again = artist.given(DEAD_ADDED).when(DEAD)
+    again.then().and_answers(receipt("art_1", Outcome.UNCHANGED))
 
 
 def test_records_exactly_the_changes_when_some_of_it_is_news() -> None:
@@ -105,42 +82,38 @@ def test_records_exactly_the_changes_when_some_of_it_is_news() -> None:
         local_time=time(19, 30),
         time_zone="Europe/London",
     )
-    events = decided(SHOW, [LYCEUM_SCHEDULED], command)
-    assert events == [
-        ShowChanged(show_id="shw_1", local_time=time(19, 30), time_zone="Europe/London")
-    ]
-    assert outcome(SHOW, events, command) is Outcome.CHANGED
+    changed = ShowChanged(show_id="shw_1", local_time=time(19, 30), time_zone="Europe/London")
+    outcome = show.given(LYCEUM_SCHEDULED).when(command).then(changed)
+    outcome.and_answers(receipt("shw_1", Outcome.CHANGED))
 
 
 def test_keeps_what_is_known_when_a_source_leaves_it_out() -> None:
     cancelled = ShowChanged(show_id="shw_1", status=ShowStatus.CANCELLED, tour="Europe '72")
-    assert decided(SHOW, [LYCEUM_SCHEDULED, cancelled], LYCEUM) == []
+    show.given(LYCEUM_SCHEDULED, cancelled).when(LYCEUM).then()
 
 
 def test_adds_an_external_id_and_keeps_the_others_when_another_source_knows_it() -> None:
-    command = RegisterArtist(artist_id="art_1", name="Grateful Dead", external_ids={"b": "2"})
+    told = RegisterArtist(artist_id="art_1", name="Grateful Dead", external_ids={"b": "2"})
     changed = ArtistChanged(artist_id="art_1", external_ids={"b": "2"})
-    assert decided(ARTIST, [DEAD_ADDED], command) == [changed]
-    both = RegisterArtist(
-        artist_id="art_1", name="Grateful Dead", external_ids={"a": "1", "b": "2"}
-    )
-    assert decided(ARTIST, [DEAD_ADDED, changed], both) == []
+    artist.given(DEAD_ADDED).when(told).then(changed)
+    both = replace(told, external_ids={"a": "1", "b": "2"})
+    artist.given(DEAD_ADDED, changed).when(both).then()
 
 
 def test_names_a_venue_when_its_name_becomes_known() -> None:
     unnamed = VenueAdded(venue_id="ven_1", city="London")
-    (event,) = decided(VENUE, [unnamed], RegisterVenue(venue_id="ven_1", name="Lyceum"))
-    assert (event.name, event.city) == ("Lyceum", None)
+    told = RegisterVenue(venue_id="ven_1", name="Lyceum")
+    venue.given(unnamed).when(told).then(VenueChanged(venue_id="ven_1", name="Lyceum"))
 
 
 def test_replaces_a_setlist_when_it_is_told_differently() -> None:
     first = [PlayedSet(songs=[PlayedSong(song_id="sng_1"), PlayedSong(song_id="sng_2")])]
     second = [PlayedSet(songs=[PlayedSong(song_id="sng_1", segue=True)])]
     recorded = SetlistRecorded(show_id="shw_1", sets=first)
-    assert decided(SETLIST, [], RecordSetlist(show_id="shw_1", sets=first)) == [recorded]
-    assert decided(SETLIST, [recorded], RecordSetlist(show_id="shw_1", sets=second)) == [
+    setlist.given().when(RecordSetlist(show_id="shw_1", sets=first)).then(recorded)
+    setlist.given(recorded).when(RecordSetlist(show_id="shw_1", sets=second)).then(
         SetlistChanged(show_id="shw_1", sets=second)
-    ]
+    )
 
 
 @pytest.mark.parametrize("decider", DECIDERS, ids=lambda decider: decider.aggregate)
@@ -157,6 +130,17 @@ def test_command_and_events_of_a_kind_have_the_same_fields(decider: AnyDecider) 
 
 
 # ---------------------------------------------------------------------------------- properties
+
+
+def tell(state: Any, *commands: ScheduleShow) -> list[Any]:
+    """Tell a show things, one after the other; returns the events."""
+    recorded: list[Any] = []
+    for command in commands:
+        for event in SHOW.decide(command, state, ORIGIN):
+            SHOW.evolve(state, event)
+            recorded.append(event)
+    return recorded
+
 
 few_ids = st.dictionaries(st.sampled_from(["a", "b", "c"]), st.sampled_from(["1", "2"]))
 shows = st.builds(
@@ -178,14 +162,14 @@ shows = st.builds(
 @given(st.lists(shows, min_size=1, max_size=8))
 def test_telling_again_what_was_last_told_adds_nothing(commands: list[ScheduleShow]) -> None:
     state = SHOW.state()
-    tell(SHOW, state, *commands)
-    assert tell(SHOW, state, commands[-1]) == []
+    tell(state, *commands)
+    assert tell(state, commands[-1]) == []
 
 
 @given(st.lists(shows, min_size=1, max_size=8))
 def test_a_replayed_stream_gives_the_state_that_recorded_it(commands: list[ScheduleShow]) -> None:
     state, replayed = SHOW.state(), SHOW.state()
-    for event in tell(SHOW, state, *commands):
+    for event in tell(state, *commands):
         SHOW.evolve(replayed, event)
     assert replayed == state
 
@@ -195,7 +179,7 @@ def test_what_is_known_is_the_last_that_anyone_said_of_each_field(
     commands: list[ScheduleShow],
 ) -> None:
     state = SHOW.state()
-    tell(SHOW, state, *commands)
+    tell(state, *commands)
     known = state.known
     assert known is not None
     for name in ("artist_id", "local_date", "local_time", "time_zone", "venue_id", "tour"):

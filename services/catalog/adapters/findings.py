@@ -83,7 +83,7 @@ class Unreadable(Exception):
         return Refusal(part, Where(where.file, line), self.reason)
 
 
-_DAMAGE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffd]")
+_DAMAGE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffd]")
 
 
 def clean(text: str, what: str) -> str:

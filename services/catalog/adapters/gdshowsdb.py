@@ -73,7 +73,7 @@ def read(text: str, file: str) -> Iterator[Finding]:
     reader = _Reader(file)
     try:
         roots = list(yaml.compose_all(text, Loader=yaml.CSafeLoader))
-    except yaml.YAMLError:
+    except (yaml.YAMLError, RecursionError):
         for first_line, piece in _pieces(text):
             yield from reader.read_piece(piece, first_line)
         return
@@ -108,7 +108,7 @@ class _Reader:
     def read_piece(self, piece: str, lines_before: int) -> Iterator[Finding]:
         try:
             root = yaml.compose(piece, Loader=yaml.CSafeLoader)
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, RecursionError) as error:
             reason, line = _problem(error)
             where = self._where(lines_before + line)
             yield Unreadable(f"not YAML: {reason}").refusal(Part.SHOW, where)
@@ -299,8 +299,10 @@ class _Reader:
             raise Unreadable("the uuid is not one", self._line(node)) from None
 
 
-def _problem(error: yaml.YAMLError) -> tuple[str, int]:
+def _problem(error: yaml.YAMLError | RecursionError) -> tuple[str, int]:
     """What is wrong with a text, and in which of its lines."""
+    if isinstance(error, RecursionError):
+        return "nested too deeply", 1
     if not isinstance(error, yaml.MarkedYAMLError):
         return "characters that YAML does not allow", 1
     mark = error.problem_mark

@@ -54,6 +54,7 @@ SETLIST_COLUMNS = frozenset({"show_id", "rank", "song_id", "songs"})
 _DAY = re.compile(r"(\d{1,2})-(\d{1,2})-(\d{4})")
 _SHOW_LINK = re.compile(r"https?://[^/\s]+/setlists/\d+/(\d{4})/(\d+)/([^/\s]+)/?")
 _SONG_LINK = re.compile(r"(?:\S*/)?(\d+)/[^/\s]+/?")
+_RANK = re.compile(r"[0-9]{1,4}")
 _CUT_DATE = re.compile(r" [\d-]+$")
 
 
@@ -188,7 +189,7 @@ class _Reader:
         table_id = _required(row, "show_id")
         number = self._number_of_show(table_id)
         rank = row.text("rank")
-        if not rank.isdecimal():
+        if _RANK.fullmatch(rank) is None:
             raise Unreadable("the rank is not a number")
         song = self._song_of(row)
         setlist = setlists.setdefault(

@@ -67,10 +67,10 @@ def _rows(text: str, file: str) -> Iterator[tuple[Row | Unreadable, Where]]:
             where = Where(file, number)
             try:
                 yield _row(json.loads(line, parse_constant=_refuse_constant)), where
-            except json.JSONDecodeError as error:
-                yield Unreadable(f"not JSON: {error.msg} at column {error.colno}"), where
             except Unreadable as error:
                 yield error, where
+            except (ValueError, RecursionError) as error:
+                yield Unreadable(f"not JSON: {error}"), where
 
 
 def _rows_of_array(text: str, file: str) -> Iterator[tuple[Row | Unreadable, Where]]:
@@ -88,11 +88,11 @@ def _rows_of_array(text: str, file: str) -> Iterator[tuple[Row | Unreadable, Whe
             return
         try:
             value, at = decoder.raw_decode(text, at)
-            yield _row(value), where
-        except json.JSONDecodeError as error:
-            reason = f"not JSON: {error.msg} at column {error.colno}; nothing after it was read"
-            yield Unreadable(reason, error.lineno), where
+        except (ValueError, RecursionError) as error:
+            yield Unreadable(f"not JSON: {error}; nothing after it was read"), where
             return
+        try:
+            yield _row(value), where
         except Unreadable as error:
             yield error, where
 
@@ -110,7 +110,7 @@ def _row(value: object) -> Row:
 
 
 def _refuse_constant(name: str) -> None:
-    raise Unreadable(f"not JSON: {name}")
+    raise ValueError(name)  # NaN and Infinity, which are Python's and not JSON's.
 
 
 # ---------------------------------------------------------------------------------- one show

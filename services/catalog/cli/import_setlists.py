@@ -17,10 +17,10 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
+from libs.chassis.command_line import running_bus
 from libs.chassis.secrets import SecretMissing
 from libs.chassis.settings import SettingsInvalid
 from libs.kernel.errors import BacklineError
-from services.catalog.cli.connecting import running_bus
 from services.catalog.cli.importing import import_setlists
 from services.catalog.cli.report import Report
 

@@ -1,6 +1,6 @@
 """The plan: one telling for each record, so that an import that is repeated adds no event."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 
 from hypothesis import given
@@ -16,15 +16,13 @@ from contracts.catalog import (
     RegisterVenue,
     ScheduleShow,
 )
-from libs.kernel.ids import CommandId
-from libs.kernel.messages import Origin
+from libs.testkit.spec import ORIGIN
 from services.catalog.adapters.findings import Fact, Part, Refusal, Telling, Where
 from services.catalog.cli.plan import Plan, id_of_telling, performances_of
 from services.catalog.domain import DECIDERS
 
 SHOW = ScheduleShow(show_id="shw_1", artist_id="art_1", local_date=date(1972, 5, 26))
 OTHER_DAY = ScheduleShow(show_id="shw_1", artist_id="art_1", local_date=date(1972, 5, 27))
-ORIGIN = Origin(CommandId("c1"), "svc_catalog", ("service",), datetime(2026, 11, 20, tzinfo=UTC))
 
 
 def facts(*tellings: Telling) -> list[Fact]:
