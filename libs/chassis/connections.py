@@ -46,9 +46,8 @@ async def connect_nats(
     on_broken   told when NATS ended the connection for good; and, with `settings.strict`, when it
                 refused a subject
     """
-    watch = _Watch(service, on_broken, is_strict=settings.strict)
-    client = Client()
-    watch.client = client
+    client = _Connection()
+    watch = _Watch(client, service, on_broken, is_strict=settings.strict)
     await client.connect(
         servers=settings.nats_url.split(","),
         name=service,
@@ -69,11 +68,27 @@ async def connect_nats(
     return client
 
 
+class _Connection(Client):
+    """A client that remembers who closed it: we, or nats-py because of what the server said."""
+
+    is_closed_by_us = False
+
+    async def close(self) -> None:
+        self.is_closed_by_us = True
+        await super().close()
+
+    async def drain(self) -> None:
+        self.is_closed_by_us = True
+        await super().drain()
+
+
 class _Watch:
     """What a connection goes through, as log lines and metrics."""
 
-    def __init__(self, service: str, on_broken: OnBroken, *, is_strict: bool) -> None:
-        self.client: Client | None = None
+    def __init__(
+        self, client: _Connection, service: str, on_broken: OnBroken, *, is_strict: bool
+    ) -> None:
+        self._client = client
         self._service = service
         self._on_broken = on_broken
         self._is_strict = is_strict
@@ -90,8 +105,7 @@ class _Watch:
 
     async def on_disconnected(self) -> None:
         self._connected.set(0)
-        is_ours = self.client is None or self.client.is_closed
-        if self._is_connected and not is_ours:
+        if self._is_connected and not self._client.is_closed_by_us:
             logger.warning("Lost NATS; reconnecting.", service=self._service)
         self._is_connected = False
 
@@ -109,6 +123,5 @@ class _Watch:
             logger.warning("Cannot reach NATS; trying on.", service=self._service, detail=text)
 
     async def on_closed(self) -> None:
-        last = None if self.client is None else self.client.last_error
-        if last is not None:
-            self._on_broken(NatsClosed(f"{self._service}: {last}"))
+        if not self._client.is_closed_by_us:
+            self._on_broken(NatsClosed(f"{self._service}: {self._client.last_error}"))

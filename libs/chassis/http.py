@@ -143,6 +143,10 @@ class HttpServer:
         async with asyncio.timeout(START_SECONDS):
             await self._server.has_started.wait()
 
+    def close(self) -> None:
+        """Let go of the port, for a server that never served."""
+        self._socket.close()
+
     def stop(self) -> None:
         """Accept no more: `serve` ends when the requests under way have, or their time is over."""
         self._server.should_exit = True

@@ -140,6 +140,7 @@ class Process:
         """Send what is still to be sent, and close every connection, each within DRAIN_SECONDS."""
         await asyncio.gather(*map(_close_connection, self._connections.values()))
         await asyncio.gather(*(engine.dispose() for engine in self._engines.values()))
+        self.health_server.close()
         if not self._broken.done():
             self._broken.cancel()
 
