@@ -18,7 +18,7 @@ from libs.stack.data_lock import DataLock
 from libs.stack.log_tail import LogTail
 from libs.stack.nats_server import NatsServer
 from libs.stack.permissions import SERVICES, databases, users
-from libs.stack.ports import free_ports
+from libs.stack.ports import free_ports, is_free
 from libs.stack.postgres import Postgres
 from libs.stack.processes import Child, ChildFailed
 from libs.stack.readiness import answers_ok, until_ready
@@ -39,6 +39,10 @@ _JOB_SECONDS = 120.0
 _SERVICE_STOP_SECONDS = 12.0
 _NEWS_PER_TICK_MAX = 8
 _IMPATIENT_AFTER_SECONDS = 1.0
+
+
+class PortTaken(Exception):
+    """Something else listens where the pages and the API should be."""
 
 
 class Screen(Protocol):
@@ -109,11 +113,13 @@ class Supervisor:
     async def run(self) -> None:
         """Bring everything up and keep it up until SIGINT or SIGTERM, then stop it in order.
 
-        raises   DataInUse when another stack works on the data; ChildFailed when the stack cannot
-                 be brought up
+        raises   DataInUse when another stack works on the data; PortTaken; ChildFailed when the
+                 stack cannot be brought up
         """
         loop = asyncio.get_running_loop()
         with DataLock(self._plan.data) as lock:
+            if self._plan.has_gateway and not is_free(self._plan.port):
+                raise PortTaken(f"port {self._plan.port} is taken")
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.add_signal_handler(number, self.stop)
             try:

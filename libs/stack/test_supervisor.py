@@ -28,6 +28,9 @@ class Ready(http.server.BaseHTTPRequestHandler):
     def log_message(self, *ignored): pass
 def serve(variable):
     http.server.HTTPServer(("127.0.0.1", int(os.environ[variable])), Ready).serve_forever()
+if os.path.exists(os.environ["TOY"] + "/misconfigured"):
+    print("there is no such setting", flush=True)
+    sys.exit(78)
 open(os.environ["TOY"] + "/" + sys.argv[1] + ".pid", "w").write(str(os.getpid()))
 print('{"level": "warning", "event": "Toy is up.", "name": "%s"}' % sys.argv[1], flush=True)
 if sys.argv[1] == "gateway":
@@ -198,6 +201,15 @@ def test_ends_with_the_reason_when_a_job_fails(tmp_path: Path) -> None:
         assert supervisor.process.wait(20) == 1
         assert "preparing failed (ended with 1)" in supervisor.printed
         assert "no such stream" in supervisor.printed
+        assert not supervisor.everyone()
+
+
+def test_ends_with_the_reason_when_a_process_cannot_run_with_its_settings(tmp_path: Path) -> None:
+    job = f"open({str(tmp_path / 'misconfigured')!r}, 'w').close()"
+    with running(tmp_path, job=job) as supervisor:
+        assert supervisor.process.wait(20) == 1
+        assert "cannot run with these settings (ended with 78)" in supervisor.printed
+        assert "there is no such setting" in supervisor.printed
         assert not supervisor.everyone()
 
 

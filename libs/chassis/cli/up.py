@@ -12,9 +12,8 @@ from rich.panel import Panel
 
 from libs.chassis.settings import LocalSettings, ProcessSettings, SettingsInvalid
 from libs.stack.data_lock import DataInUse
-from libs.stack.ports import is_free
 from libs.stack.processes import ChildFailed
-from libs.stack.supervisor import Plan, Supervisor
+from libs.stack.supervisor import Plan, PortTaken, Supervisor
 
 app = typer.Typer()
 
@@ -62,9 +61,6 @@ def up(
     groups = [names.split() for names in processes or PROCESSES]
     has_gateway = any(spec.partition(".")[0] == "gateway" for group in groups for spec in group)
     screen = _Screen(port if has_gateway else None, data)
-    if has_gateway and not is_free(port):
-        screen.trouble(f"port {port} is taken; choose another with --port or BACKLINE_PORT")
-        raise typer.Exit(EXIT_PORT_TAKEN)
     plan = Plan(
         data=data,
         port=port,
@@ -79,6 +75,9 @@ def up(
     except DataInUse as refusal:
         screen.trouble(str(refusal))
         raise typer.Exit(EXIT_DATA_IN_USE) from None
+    except PortTaken as refusal:
+        screen.trouble(f"{refusal}; choose another with --port or BACKLINE_PORT")
+        raise typer.Exit(EXIT_PORT_TAKEN) from None
     except (ChildFailed, OSError) as failure:
         screen.trouble(str(failure))
         raise typer.Exit(EXIT_FAILED) from None
