@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from libs.kernel.errors import Rejected
+from libs.kernel.errors import NotFound, Rejected
 from libs.kernel.ids import Id
 from libs.kernel.messages import (
     Access,
@@ -118,6 +118,13 @@ class SongUnknown(Rejected):
 class SetlistUnknown(Rejected):
     code = "voting.setlist-unknown"
     title = "Nobody has recorded yet what was played at this show."
+
+
+class BallotNotFound(NotFound):
+    """What a query answers where a command is refused with `BallotUnknown`."""
+
+    code = "voting.ballot-not-found"
+    title = "There is no ballot for this show."
 
 
 # ---------------------------------------------------------------------------------- answers
@@ -532,7 +539,10 @@ class GetLeaderboard(Query[Leaderboard]):
 
 
 @query(
-    "voting.get-voter-history", access=Access.SIGNED_IN, watches=("history.{caller}",), private=True
+    "voting.get-voter-history",
+    access=Access.SIGNED_IN,
+    watches=("history.{caller}", "finalized"),
+    private=True,
 )
 class GetVoterHistory(Query[VoterHistory]):
     """The caller's votes over all shows."""

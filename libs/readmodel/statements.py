@@ -80,6 +80,8 @@ def _plain_target(statement: UpdateBase, compiled: SQLCompiler, names: Sequence[
     """The table, if a statement says nothing but `insert into <table> (<names>) values (…)`."""
     if not isinstance(statement, Insert) or not isinstance(statement.table, Table):
         return None
+    if not names or not set(names) <= set(statement.table.columns.keys()):
+        return None
     plain = _compile(insert(statement.table), names)
     return statement.table.name if str(compiled) == str(plain) else None
 
