@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from libs.kernel.errors import NotFound
+from libs.kernel.errors import NotFound, Rejected
 from libs.kernel.ids import Id, derive_id
 from libs.kernel.messages import (
     Access,
@@ -168,6 +168,11 @@ Sets = Annotated[list[PlayedSet], Field(min_length=1, max_length=SETS_MAX)]
 # ---------------------------------------------------------------------------------- errors
 
 
+class EditorSuspended(Rejected):
+    code = "catalog.editor-suspended"
+    title = "Who is suspended may not change the catalog."
+
+
 class ShowNotFound(NotFound):
     code = "catalog.show-not-found"
     title = "The catalog knows no such show."
@@ -190,7 +195,12 @@ class RecordReceipt(View):
     position: int = 0
 
 
-@command("catalog.register-artist", key="artist_id", access=Access.ADMIN)
+@command(
+    "catalog.register-artist",
+    key="artist_id",
+    access=Access.ADMIN,
+    rejections=(EditorSuspended,),
+)
 class RegisterArtist(Command[RecordReceipt]):
     """Say what is known of an artist: a new one is added, a known one brought up to date."""
 
@@ -199,7 +209,12 @@ class RegisterArtist(Command[RecordReceipt]):
     external_ids: ExternalIds = field(default_factory=dict)
 
 
-@command("catalog.register-venue", key="venue_id", access=Access.ADMIN)
+@command(
+    "catalog.register-venue",
+    key="venue_id",
+    access=Access.ADMIN,
+    rejections=(EditorSuspended,),
+)
 class RegisterVenue(Command[RecordReceipt]):
     """Say what is known of a venue.
 
@@ -219,7 +234,12 @@ class RegisterVenue(Command[RecordReceipt]):
     external_ids: ExternalIds = field(default_factory=dict)
 
 
-@command("catalog.register-song", key="song_id", access=Access.ADMIN)
+@command(
+    "catalog.register-song",
+    key="song_id",
+    access=Access.ADMIN,
+    rejections=(EditorSuspended,),
+)
 class RegisterSong(Command[RecordReceipt]):
     """Say what is known of a song in an artist's repertoire.
 
@@ -235,7 +255,12 @@ class RegisterSong(Command[RecordReceipt]):
     external_ids: ExternalIds = field(default_factory=dict)
 
 
-@command("catalog.schedule-show", key="show_id", access=Access.ADMIN)
+@command(
+    "catalog.schedule-show",
+    key="show_id",
+    access=Access.ADMIN,
+    rejections=(EditorSuspended,),
+)
 class ScheduleShow(Command[RecordReceipt]):
     """Say what is known of a show, to come or long past.
 
@@ -259,7 +284,12 @@ class ScheduleShow(Command[RecordReceipt]):
     external_ids: ExternalIds = field(default_factory=dict)
 
 
-@command("catalog.record-setlist", key="show_id", access=Access.ADMIN)
+@command(
+    "catalog.record-setlist",
+    key="show_id",
+    access=Access.ADMIN,
+    rejections=(EditorSuspended,),
+)
 class RecordSetlist(Command[RecordReceipt]):
     """Say what was played at a show. A different setlist replaces the one recorded before."""
 

@@ -37,7 +37,7 @@ class Access:
 
 SERVICES: Mapping[str, Access] = {
     "auth": Access(),
-    "catalog": Access(),
+    "catalog": Access(reads=("auth",)),
     "voting": Access(calls=("catalog",), hears=("catalog",), reads=("auth", "catalog")),
     "gateway": Access(calls=EVERYONE, hears=EVERYONE, owns_log=False),
     "web": Access(calls=EVERYONE, hears=EVERYONE, owns_log=False),

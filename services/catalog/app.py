@@ -1,7 +1,11 @@
 """The catalog, put together."""
 
+import asyncio
+
+from contracts.auth import UserReinstated, UserSuspended
 from libs.bus import serve_queries
 from libs.chassis.service import App, Part, Runtime
+from libs.chassis.suspended import SuspendedUsers
 from libs.owner import Owner, OwnerLimits
 from libs.readmodel import answering, run_projections
 from services.catalog.domain import DECIDERS
@@ -17,15 +21,20 @@ def create_app(settings: Settings) -> App:
     )
 
     async def own(runtime: Runtime) -> None:
+        suspended = SuspendedUsers(UserSuspended, UserReinstated)
         owner = Owner(
             service="catalog",
             client=await runtime.connection(),
             log=await runtime.log(),
             deciders=DECIDERS,
+            suspended=suspended,
             clock=runtime.clock,
             limits=limits,
         )
-        await owner.run(lambda: runtime.ready("owner"))
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(suspended.follow(await runtime.log("auth")))
+            await suspended.known()
+            tasks.create_task(owner.run(lambda: runtime.ready("owner")))
 
     async def project(runtime: Runtime) -> None:
         connection = await runtime.connection()

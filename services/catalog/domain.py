@@ -17,6 +17,7 @@ from typing import Any
 from contracts.catalog import (
     ArtistAdded,
     ArtistChanged,
+    EditorSuspended,
     Kind,
     Outcome,
     RecordReceipt,
@@ -62,7 +63,9 @@ def record[C: Command[RecordReceipt], A: Event, E: Event](
     """
     key = registry.command_of[command].key
 
-    def decide(command: C, state: Record[A], _origin: Origin) -> Sequence[A | E]:
+    def decide(command: C, state: Record[A], origin: Origin) -> Sequence[A | E]:
+        if origin.is_suspended:
+            raise EditorSuspended
         told = _said(command)
         if state.known is None:
             return [added(**told)]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from contracts.catalog import (
     ArtistAdded,
     ArtistChanged,
+    EditorSuspended,
     Outcome,
     PlayedSet,
     PlayedSong,
@@ -67,6 +68,10 @@ def test_adds_a_record_when_it_is_new() -> None:
 def test_schedules_a_show_when_nothing_is_said_of_its_status() -> None:
     show.given().when(LYCEUM).then(LYCEUM_SCHEDULED)
     assert LYCEUM_SCHEDULED.status is ShowStatus.SCHEDULED
+
+
+def test_rejects_what_is_told_when_its_teller_is_suspended() -> None:
+    artist.given().when(DEAD, is_suspended=True).then_rejected(EditorSuspended)
 
 
 def test_records_nothing_when_everything_is_known() -> None:
