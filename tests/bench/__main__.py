@@ -1,0 +1,57 @@
+"""Run the benchmarks: `python -m tests.bench [FIGURE…]`, or `make bench`."""
+
+import asyncio
+import shlex
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+import orjson
+import typer
+from rich.console import Console
+
+from tests.bench import figures_bus, machine, report
+from tests.bench.figure import Figure
+
+FIGURES: dict[str, Callable[..., Awaitable[Figure]]] = {
+    "hot-show": figures_bus.hot_show,
+    "single-votes": figures_bus.single_votes,
+    "many-shows": figures_bus.many_shows,
+    "disk": figures_bus.disk,
+}
+
+console = Console(stderr=True)
+
+
+def run(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[FIGURE]…", help=f"Some of: {', '.join(FIGURES)}")
+    ] = None,
+    quick: Annotated[bool, typer.Option(help="Short rounds; nothing is written.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Report as JSON.")] = False,
+) -> None:
+    """Measure, each figure beside its peers in the same run."""
+    unknown = set(names or ()) - set(FIGURES)
+    if unknown:
+        raise typer.BadParameter(f"no such figure: {', '.join(sorted(unknown))}")
+    about = machine.describe()
+    figures = []
+    for name in names or FIGURES:
+        console.rule(name)
+        figure = asyncio.run(FIGURES[name](quick=quick))
+        for measured in (figure.ours, *figure.peers):
+            console.print(report.line(measured), highlight=False)
+        figures.append(figure)
+    if not quick:
+        report.write(
+            figures,
+            about,
+            shlex.join(["make", "bench", *((names and ["ARGS=" + " ".join(names)]) or [])]),
+        )
+    if as_json:
+        document = {"machine": about, "figures": [figure.as_json() for figure in figures]}
+        sys.stdout.write(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode() + "\n")
+
+
+if __name__ == "__main__":
+    typer.run(run)

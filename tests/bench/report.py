@@ -1,0 +1,60 @@
+"""The report of a benchmark run: a table for people, JSON for machines."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from tests.bench.figure import Figure, Measured
+
+FOLDER = Path("docs/benchmarks")
+
+
+def write(figures: Sequence[Figure], machine: dict[str, Any], command: str) -> None:
+    """Write `results.json` and `results.md`; figures that did not run keep their last values."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    path = FOLDER / "results.json"
+    known = orjson.loads(path.read_bytes())["figures"] if path.exists() else []
+    fresh = {
+        figure.key: {**figure.as_json(), "machine": machine, "command": command}
+        for figure in figures
+    }
+    merged = [fresh.pop(old["key"], old) for old in known] + list(fresh.values())
+    path.write_bytes(orjson.dumps({"figures": merged}, option=orjson.OPT_INDENT_2) + b"\n")
+    (FOLDER / "results.md").write_text(markdown(merged))
+
+
+def markdown(figures: Sequence[dict[str, Any]]) -> str:
+    """The table, one section for each figure."""
+    lines = ["# Results", "", "Written by `make bench`. What they mean: [README](README.md).", ""]
+    for figure in figures:
+        lines += [f"## {figure['key']}: {figure['title']}", "", f"Target: {figure['target']}.", ""]
+        lines += ["| | figure | p50 | p99 | Backline is |", "|---|---|---|---|---|"]
+        lines.append(_row(figure["ours"], ""))
+        lines += [_row(peer, f"{peer['ratio']:.2f} ×") for peer in figure["peers"]]
+        lines += ["", *(f"- {note}" for note in figure["notes"])]
+        machine = figure["machine"]
+        lines += [
+            "",
+            f"{machine['processor']}, {machine['cores']} cores, {machine['system']}, "
+            f"Python {machine['python']}, commit {machine['commit']}, empty loop "
+            f"{machine['loop_nanoseconds']} ns. `{figure['command']}`",
+            "",
+        ]
+    return "\n".join(lines)
+
+
+def _row(line: dict[str, Any], ratio: str) -> str:
+    p50, p99 = (_milliseconds(line.get(name)) for name in ("p50_ms", "p99_ms"))
+    return f"| {line['name']} | {line['value']:,.4g} {line['unit']} | {p50} | {p99} | {ratio} |"
+
+
+def _milliseconds(value: float | None) -> str:
+    return "" if value is None else f"{value:,.3g} ms"
+
+
+def line(measured: Measured) -> str:
+    """One line for the screen."""
+    details = ", ".join(f"{name} {value:,.3g}" for name, value in measured.details.items())
+    return f"{measured.value:>14,.1f} {measured.unit:<12} {measured.name}  {details}"
