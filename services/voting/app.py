@@ -1,16 +1,20 @@
 """Voting, put together."""
 
+from libs.bus import serve_queries
 from libs.chassis.service import App, Part, Runtime
 from libs.eventlog.snapshots import SnapshotStore
 from libs.owner import HotView, Owner, OwnerLimits
+from libs.readmodel import answering, run_projections
 from services.voting.domain import BALLOT, tally
+from services.voting.projections import PROJECTIONS
+from services.voting.queries import QUERIES
 from services.voting.settings import Settings
 
 TALLY = HotView("voting.get-tally", "ballot", tally)
 
 
 def create_app(settings: Settings) -> App:
-    """Build the service: the owner of ballots."""
+    """Build the service: the owner of ballots, their projections, and the queries."""
     limits = OwnerLimits(
         slot_commands_max=settings.slot_commands_max,
         live_max=settings.live_ballots_max,
@@ -31,4 +35,27 @@ def create_app(settings: Settings) -> App:
         )
         await owner.run(lambda: runtime.ready("owner"))
 
-    return App("voting", [Part("owner", own)])
+    async def project(runtime: Runtime) -> None:
+        connection = await runtime.connection()
+        await run_projections(
+            PROJECTIONS,
+            service="voting",
+            engine=runtime.database(),
+            open_log=runtime.log,
+            publish=connection.publish,
+            on_ready=lambda: runtime.ready("projections"),
+            clock=runtime.clock,
+        )
+
+    async def answer(runtime: Runtime) -> None:
+        connection = await runtime.connection()
+        async with answering(
+            QUERIES, PROJECTIONS, service="voting", engine=runtime.database()
+        ) as handlers:
+            runtime.ready("queries")
+            await serve_queries(connection, handlers)
+
+    return App(
+        "voting",
+        [Part("owner", own), Part("projections", project), Part("queries", answer)],
+    )
