@@ -77,8 +77,16 @@ QUERY_SECONDS: Final = Histogram(
 
 # ---------------------------------------------------------------------------------- reacting
 
+REACTIONS: Final = Counter(
+    "backline_reactions",
+    "What process managers and schedules asked for, by outcome: done, rejected, failed (and tried "
+    "again), unavailable (and waited for), parked.",
+    ["service", "process_manager", "outcome"],
+)
 PARKED: Final = Gauge(
-    "backline_parked", "Commands and deliveries put aside because they keep failing.", ["service"]
+    "backline_parked",
+    "Messages put aside because they, or one before them, keep failing: a person must act.",
+    ["service", "process_manager"],
 )
 
 # ---------------------------------------------------------------------------------- the edge
