@@ -258,20 +258,16 @@ async def test_answers_songs_in_the_order_of_their_ids_and_leaves_unknown_ones_o
     assert [song["title"] for song in found["songs"]] == ["Cassidy", "Alligator"]
 
 
-@pytest.mark.parametrize(
-    ("query", "code"),
-    [
+async def test_refuses_a_question_when_there_is_no_answer(asking: Asking) -> None:
+    refusals: list[tuple[Query[Any], str]] = [
         (GetShow(show_id="shw_9"), "catalog.show-not-found"),
         (GetSetlist(show_id="shw_9"), "catalog.setlist-not-found"),
         (GetCandidates(show_id="shw_9"), "catalog.show-not-found"),
         (ListShows(after="nonsense"), "invalid"),
         (ListShows(after="WzFd"), "invalid"),
         (ListSongs(after="\u00e9"), "invalid"),
-    ],
-)
-async def test_refuses_a_question_when_there_is_no_answer(
-    asking: Asking, query: Query[Any], code: str
-) -> None:
-    with pytest.raises(RemoteProblem) as refused:
-        await asking.ask(query)
-    assert refused.value.document["code"] == code
+    ]
+    for query, code in refusals:
+        with pytest.raises(RemoteProblem) as refused:
+            await asking.ask(query)
+        assert refused.value.document["code"] == code
