@@ -1,51 +1,12 @@
 """Telemetry: off unless asked for, and real OTLP when it is."""
 
 import time
-from collections.abc import Iterator
-from concurrent import futures
 
-import grpc
 import pytest
-from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as messages
-from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc as services
 
 from libs.chassis.telemetry import TelemetryInvalid, configure_telemetry
 from libs.telemetry import acting_for, edge_span, is_tracing
-
-
-class Collector(services.TraceServiceServicer):
-    """Receives OTLP over gRPC and keeps (service, span) names."""
-
-    def __init__(self) -> None:
-        self.received: list[tuple[str, str]] = []
-
-    def Export(  # noqa: N802  # The name is gRPC's.
-        self, request: messages.ExportTraceServiceRequest, _context: grpc.ServicerContext
-    ) -> messages.ExportTraceServiceResponse:
-        for resource_spans in request.resource_spans:
-            attributes = {
-                item.key: item.value.string_value for item in resource_spans.resource.attributes
-            }
-            assert attributes["service.namespace"] == "backline"
-            self.received += [
-                (attributes["service.name"], span.name)
-                for scope in resource_spans.scope_spans
-                for span in scope.spans
-            ]
-        return messages.ExportTraceServiceResponse()
-
-
-@pytest.fixture
-def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
-    collector = Collector()
-    server = grpc.server(futures.ThreadPoolExecutor(max_workers=1))
-    services.add_TraceServiceServicer_to_server(collector, server)  # type: ignore[no-untyped-call]
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{port}")
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
-    yield collector
-    server.stop(grace=None).wait(5)
+from libs.testkit.otlp import Collector
 
 
 @pytest.mark.parametrize(
@@ -83,11 +44,12 @@ def test_sends_each_span_as_its_service_when_several_share_a_process(collector: 
     with edge_span("start"):
         pass
     telemetry.shut_down()
-    assert sorted(collector.received) == [
+    assert sorted((span.service, span.name) for span in collector.spans) == [
         ("backline", "start"),
         ("gateway", "POST /v1/voting/cast-vote"),
         ("voting", "fire OpenBallot"),
     ]
+    assert {span.namespace for span in collector.spans} == {"backline"}
 
 
 def test_stops_in_time_when_the_collector_is_away(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,49 @@
+"""One trace follows a command from the edge to the read model, as a real collector sees it."""
+
+import asyncio
+
+import pytest
+
+from libs.kernel.messages import NOBODY, Caller
+from libs.telemetry import acting_for, edge_span, inject
+from libs.testkit.otlp import Collector, assert_one_tree
+from libs.testkit.services import bus_of, running_services
+from libs.testkit.stack import RunningDatabase, RunningNats
+
+ADMIN = Caller(user_id="usr_admin", roles=("admin",))
+
+pytestmark = pytest.mark.connected
+
+REQUEST = "POST /v1/auth/start-guest-session"
+
+
+async def test_is_one_tree_from_command_to_projection_when_the_caller_is_traced(
+    collector: Collector, nats_server: RunningNats, database: RunningDatabase
+) -> None:
+    async with (
+        running_services(["auth"], nats_server, database),
+        bus_of("gateway", nats_server) as bus,
+    ):
+        with acting_for("gateway"), edge_span(REQUEST):
+            await bus.send_raw("auth.start-guest-session", {}, caller=NOBODY, traceparent=inject())
+        spans = await asyncio.to_thread(
+            collector.trace_with, REQUEST, "commit user", "project users"
+        )
+    root = assert_one_tree(spans)
+    assert (root.service, root.name) == ("gateway", REQUEST)
+    assert {span.name: span.service for span in spans if span is not root} == {
+        "commit user": "auth",
+        "project users": "auth",
+    }
+
+
+async def test_makes_no_span_when_the_caller_is_not_traced(
+    collector: Collector, nats_server: RunningNats, database: RunningDatabase
+) -> None:
+    async with (
+        running_services(["auth"], nats_server, database),
+        bus_of("gateway", nats_server) as bus,
+    ):
+        session = await bus.send_raw("auth.start-guest-session", {}, caller=NOBODY)
+        await bus.ask_raw("auth.list-users", {}, caller=ADMIN, after=session["position"])
+    assert collector.spans == []
