@@ -75,6 +75,7 @@ async def run(specs: Sequence[str], settings: ProcessSettings | None = None) -> 
     raises   one of MISCONFIGURED; an ExceptionGroup of what the parts crashed with
     """
     settings = settings or ProcessSettings.load()
+    _print(settings)
     asked = _by_service(specs)
     chosen = {service: _chosen(load_app(service), names) for service, names in asked.items()}
     telemetry = configure_telemetry()
@@ -86,8 +87,6 @@ async def run(specs: Sequence[str], settings: ProcessSettings | None = None) -> 
         for part in parts
     ]
     logger.info("Starting.", parts=[task.name for task in tasks], health_port=process.health_port)
-    for variable in settings.describe():
-        logger.debug("A setting.", name=variable.name, value=variable.value)
     try:
         with _signals(process.stopping):
             await _run_until_stopped(process, tasks)
@@ -131,7 +130,15 @@ def _load_settings(service: str) -> Settings:
     if importlib.util.find_spec(f"services.{service}.settings") is None:
         return Settings.load()
     cls: type[Settings] = importlib.import_module(f"services.{service}.settings").Settings
-    return cls.load()
+    settings = cls.load()
+    _print(settings)
+    return settings
+
+
+def _print(settings: Settings) -> None:
+    """Log what was set, and what was not, with secrets masked."""
+    values = {variable.name: variable.value for variable in settings.describe()}
+    logger.info("Settings.", settings=values)
 
 
 def _by_service(specs: Sequence[str]) -> dict[str, set[str]]:
