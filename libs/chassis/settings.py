@@ -180,11 +180,11 @@ class LocalSettings(Settings):
 
 
 def all_settings() -> list[type[Settings]]:
-    """Every settings class of the house, the process's own first, then by prefix."""
+    """Every settings class of the house: the process's own first, then those of the services."""
     for package in ("libs", "services"):
         for module in _settings_modules(package):
             importlib.import_module(module)
-    return sorted(_descendants(Settings), key=lambda cls: (cls.prefix, cls.__name__))
+    return sorted(_descendants(Settings), key=lambda cls: cls.__module__)
 
 
 def refuse_unknown(environment: Mapping[str, str] | None = None) -> None:

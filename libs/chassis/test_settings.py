@@ -15,6 +15,7 @@ from libs.chassis.settings import (
     refuse_unknown,
     setting,
 )
+from libs.chassis.settings_page import render_page
 
 
 class ExampleSettings(Settings):
@@ -79,3 +80,8 @@ def test_every_setting_has_a_description_when_listed() -> None:
     for cls in classes:
         for variable in cls.load({}).describe():
             assert variable.description, f"{variable.name} has no description"
+
+
+def test_the_page_is_current_when_compared_with_the_settings() -> None:
+    page = Path(__file__).parents[2] / "docs" / "settings.md"
+    assert page.read_text() == render_page(), "run: backline settings --markdown > docs/settings.md"
