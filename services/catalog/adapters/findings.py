@@ -40,13 +40,13 @@ class Part(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """A line of a file, counted from 1."""
+    """A line of a file, counted from 1; 0 for the file as such."""
 
     file: str
     line: int
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
+        return f"{self.file}:{self.line}" if self.line else self.file
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ from services.catalog.adapters.findings import (
     Part,
     Unreadable,
     Where,
+    clean,
     key_of,
     label_of,
 )
@@ -52,7 +53,7 @@ SONG_COLUMNS = frozenset({"song_id", "link", "name"})
 SETLIST_COLUMNS = frozenset({"show_id", "rank", "song_id", "songs"})
 
 _DAY = re.compile(r"(\d{1,2})-(\d{1,2})-(\d{4})")
-_SHOW_LINK = re.compile(r"https?://[^/\s]+/setlists/\d+/(\d{4})/(\d+)/([^/\s]+)/?")
+_SHOW_LINK = re.compile(r"https?://[^/\s]+/setlists/\d+/(\d{4})/(\d+)(?:/([^/\s]*))?/?")
 _SONG_LINK = re.compile(r"(?:\S*/)?(\d+)/[^/\s]+/?")
 _RANK = re.compile(r"[0-9]{1,4}")
 _CUT_DATE = re.compile(r" [\d-]+$")
@@ -156,15 +157,16 @@ class _Reader:
         if (named := _DAY.search(name)) is not None and _date(named) != day:
             raise Unreadable(f"the date is {row.text('date')}, and show_name says {named.group()}")
         self._claim(self._shows, table_id, _Known(number, row.where))
-        venue, refused = _venue(row, slug)
+        venue, refused = _venue(row, slug or "")
         yield Fact(ARTIST, row.where)
-        yield Fact(venue, row.where)
         yield from refused
+        if venue is not None:
+            yield Fact(venue, row.where)
         show = ScheduleShow(
             show_id=id_of(Kind.SHOW, SOURCE, number),
             artist_id=ARTIST.artist_id,
             local_date=day,
-            venue_id=venue.venue_id,
+            venue_id=None if venue is None else venue.venue_id,
             url=url,
             external_ids={SOURCE: number, TABLE_SOURCE: table_id},
         )
@@ -265,24 +267,37 @@ def _date(found: re.Match[str]) -> date:
         raise Unreadable(f"there is no day {found.group()} (month-day-year)") from None
 
 
-def _venue(row: Row, slug: str) -> tuple[RegisterVenue, list[Finding]]:
-    """The venue, without its place when that cannot be read, and the refusal of it."""
+def _venue(row: Row, slug: str) -> tuple[RegisterVenue | None, list[Finding]]:
+    """The venue, without its name or place when that cannot be read, and the refusals of these."""
     refused: list[Finding] = []
-    place, city, region = "", None, None
+    name, place, city, region = "", "", None, None
+    try:
+        name = _name_of_venue(row, slug)
+    except Unreadable as error:
+        refused.append(error.refusal(Part.VENUE, row.where))
     try:
         place = _place(row)
         city, region = _city_and_region(place)
     except Unreadable as error:
         refused.append(error.refusal(Part.VENUE, row.where))
-    name = slug.replace("_", " ")
+    if not (name or city):
+        return None, refused
     venue = RegisterVenue(
-        venue_id=id_of(Kind.VENUE, SOURCE, key_of(slug, place)),
-        name=name,
+        venue_id=id_of(Kind.VENUE, SOURCE, key_of(name, place)),
+        name=name.replace("_", " ") or None,
         city=city,
         region=region,
-        external_ids={SOURCE: label_of(slug, place)},
+        external_ids={SOURCE: label_of(name or "(unknown)", place)},
     )
     return venue, refused
+
+
+def _name_of_venue(row: Row, slug: str) -> str:
+    """The last part of the page's address, which the column `venues` repeats."""
+    name = row.text("venues")
+    if name and slug and name != slug:
+        raise Unreadable(f"venues says {name!r}, and show_link {slug!r}")
+    return name or clean(slug, "show_link")
 
 
 def _place(row: Row) -> str:

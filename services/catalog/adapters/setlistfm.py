@@ -47,60 +47,55 @@ _ID = re.compile(r"[0-9a-f]{6,8}")
 _DAY = re.compile(r"(\d{1,2})-(\d{1,2})-(\d{4})")
 _PAGE = re.compile(r"https?://www\.setlist\.fm/setlist/([^/\s]+)/(\d{4})/([^/\s]+)\.html")
 _SEGUE = ">"
+_BETWEEN = re.compile(r"[\s,\[\]]*")
 
 Row = dict[str, Any]
 
 
 def read(text: str, file: str) -> Iterator[Finding]:
-    """Read an export, line by line or, when it begins with a bracket, as one array."""
-    rows = _rows_of_array(text, file) if text.lstrip().startswith("[") else _rows(text, file)
-    for row, where in rows:
-        if isinstance(row, Unreadable):
-            yield row.refusal(Part.SHOW, where)
+    """Read an export: objects one after the other, or in one array."""
+    for value, where in _values(text, file):
+        try:
+            if isinstance(value, Unreadable):
+                raise value
+            row = _row(value)
+        except Unreadable as error:
+            yield error.refusal(Part.SHOW, where)
         else:
             yield from _read_show(row, where)
+    if text.lstrip().startswith("[") and not text.rstrip().endswith("]"):
+        end = Where(file, text.rstrip().count("\n") + 1)
+        yield Unreadable("the array has no end, so shows may be missing").refusal(Part.FILE, end)
 
 
-def _rows(text: str, file: str) -> Iterator[tuple[Row | Unreadable, Where]]:
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.strip():
-            where = Where(file, number)
-            try:
-                yield _row(json.loads(line, parse_constant=_refuse_constant)), where
-            except Unreadable as error:
-                yield error, where
-            except (ValueError, RecursionError) as error:
-                yield Unreadable(f"not JSON: {error}"), where
-
-
-def _rows_of_array(text: str, file: str) -> Iterator[tuple[Row | Unreadable, Where]]:
-    """The objects of an array. After one that is no JSON nobody can tell where the next begins."""
+def _values(text: str, file: str) -> Iterator[tuple[object, Where]]:
+    """The JSON values of a text, whatever is between them. One that is damaged is Unreadable, and
+    the next one begins at a line that begins as its own did.
+    """
     decoder = json.JSONDecoder(parse_constant=_refuse_constant)
-    at, line = text.index("[") + 1, 1
-    counted = 0
-    while True:
-        at = _skip(text, at, " \t\r\n,")
-        line, counted = line + text.count("\n", counted, at), at
+    at, counted, line = 0, 0, 1
+    while (at := _BETWEEN.match(text, at).end()) < len(text):  # type: ignore[union-attr]
+        counted, line = at, line + text.count("\n", counted, at)
         where = Where(file, line)
-        if text[at : at + 1] in {"]", ""}:
-            if not text[at : at + 1]:
-                yield Unreadable("the array has no end"), where
-            return
         try:
             value, at = decoder.raw_decode(text, at)
+        except json.JSONDecodeError as error:
+            yield Unreadable(f"not JSON: {error.msg} at column {error.colno}", error.lineno), where
+            at = _next_row(text, at)
         except (ValueError, RecursionError) as error:
-            yield Unreadable(f"not JSON: {error}; nothing after it was read"), where
-            return
-        try:
-            yield _row(value), where
-        except Unreadable as error:
-            yield error, where
+            yield Unreadable(f"not JSON: {error}"), where
+            at = _next_row(text, at)
+        else:
+            yield value, where
 
 
-def _skip(text: str, at: int, characters: str) -> int:
-    while at < len(text) and text[at] in characters:
-        at += 1
-    return at
+def _next_row(text: str, at: int) -> int:
+    """Where the next value begins that stands in its line as the one at `at` does in its own."""
+    indent = text[text.rfind("\n", 0, at) + 1 : at]
+    if indent.strip():
+        indent = ""
+    found = re.compile(rf"\n{indent}(?=[^\s}}\],])").search(text, at)
+    return len(text) if found is None else found.end()
 
 
 def _row(value: object) -> Row:

@@ -123,6 +123,23 @@ def test_keeps_the_show_when_only_its_place_cannot_be_read(old: str, new: str, r
     assert reason in found_reason
 
 
+def test_does_not_name_a_venue_when_the_row_contradicts_itself() -> None:
+    found = findings(shows=SHOWS.replace(",air_canada_center_2,", ",air_canada_center_1,"))
+    (venue,) = tellings(found, RegisterVenue)
+    assert (venue.name, venue.city) == (None, "Toronto")
+    ((part, _, reason),) = refusals(found)
+    assert part == "venue"
+    assert "'air_canada_center_1'" in reason
+
+
+def test_knows_no_venue_when_neither_its_name_nor_its_place_can_be_read() -> None:
+    shows = SHOWS.replace("/air_canada_center_2", "").replace(",air_canada_center_2,", ",,")
+    found = findings(shows=shows.replace("Toronto, ON", "Toronto"))
+    (show,) = tellings(found, ScheduleShow)
+    assert show.venue_id is None
+    assert tellings(found, RegisterVenue) == []
+
+
 @pytest.mark.parametrize(
     ("row", "reason"),
     [

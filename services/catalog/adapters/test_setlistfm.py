@@ -181,9 +181,29 @@ def test_reads_the_same_when_the_rows_are_in_an_array() -> None:
     assert findings("[]") == []
 
 
-def test_reads_an_array_up_to_the_damage_when_it_is_cut_off() -> None:
+def test_reads_the_same_when_objects_are_spread_over_lines() -> None:
+    rows = [json.loads(line(songs=[song("Poets")])), json.loads(line(id="1b511139"))]
+    found = findings(json.dumps(rows, indent=2))
+    shows = [each for each in found if isinstance(each, Fact)]
+    assert [each.telling for each in shows] == [
+        each.telling
+        for each in findings("\n".join(json.dumps(row) for row in rows))
+        if isinstance(each, Fact)
+    ]
+    assert shows[0].where.line == 2
+
+
+def test_reads_the_other_objects_of_an_array_when_one_is_damaged() -> None:
+    pretty = json.dumps([json.loads(line(id=f"1b51113{at}", url="x")) for at in range(3)], indent=2)
+    damaged = pretty.replace('"id": "1b511131"', '"id" "1b511131"')
+    assert [(part, at) for part, at, _ in refusals(damaged)] == [
+        ("show", 2),
+        ("show", 17),
+        ("show", 30),
+    ]
+
+
+def test_says_so_when_an_array_is_cut_off() -> None:
     text = f'[\n{line()},\n{{"id": "1b5'
     assert len(tellings(text, ScheduleShow)) == 1
-    ((part, at, reason),) = refusals(text)
-    assert (part, at) == ("show", 3)
-    assert "nothing after it was read" in reason
+    assert [(part, at) for part, at, _ in refusals(text)] == [("show", 3), ("file", 3)]

@@ -51,7 +51,10 @@ def setlists(
     try:
         report = asyncio.run(_import(paths))
     except (BacklineError, SecretMissing, SettingsInvalid) as error:
-        sys.stderr.write(f"backline: {error}\n")
+        sys.stderr.write(
+            f"backline import: {error}\n"
+            "What the catalog has answered so far is recorded; to go on, import again.\n"
+        )
         raise typer.Exit(EXIT_FAILED) from None
     if as_json:
         sys.stdout.write(orjson.dumps(report.as_json(), option=orjson.OPT_INDENT_2).decode() + "\n")

@@ -34,9 +34,8 @@ def seed() -> None:
 
 
 async def _seed() -> None:
-    async with running_bus("catalog") as bus:
-        await seed_catalog(bus)
     async with running_bus("gateway") as bus:  # Who may send commands to every service.
+        await seed_catalog(bus)
         await _open_first_ballot(bus)
 
 
