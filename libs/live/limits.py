@@ -19,6 +19,7 @@ class Limits:
     slow_seconds_max        with more than that not sent
     ping_seconds            between looks at each connection; a silent one gets a ping
     silence_seconds_max     without a sign of life
+    goodbye_seconds         that a client may take to answer a close frame
     linger_seconds          that a live query is kept true after its last watcher has left
     """
 
@@ -31,4 +32,5 @@ class Limits:
     slow_seconds_max: float = 30.0
     ping_seconds: float = 20.0
     silence_seconds_max: float = 40.0
+    goodbye_seconds: float = 2.0
     linger_seconds: float = 10.0

@@ -37,6 +37,8 @@ FRAME_SPACING_SECONDS = 0.1
 RECENT_CHANGES_MAX = 32
 WRITES_PER_TURN = 256
 CAUSES_MAX = 16
+PATCH_EXCESS_BYTES = 512
+"""How much longer than the whole result a patch may be: beyond it, it replaces the whole."""
 
 Spawn = Callable[[Coroutine[Any, Any, None]], None]
 Group = tuple[Encoding, bytes]
@@ -276,7 +278,7 @@ class LiveQuery:
         if not patch:
             return None  # Whoever comes next may know how new it is; the others need not.
         text = orjson.dumps(patch)
-        if len(text) > len(shown.text):
+        if len(text) > len(shown.text) + PATCH_EXCESS_BYTES:
             text = b'[{"op":"replace","path":"","value":%b}]' % shown.text
         frame = change_frame(shown.position, shown.cursor, text)
         self._recent.append(Change(before.digest, frame))

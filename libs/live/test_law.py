@@ -98,7 +98,7 @@ async def settle(world: World, watching: list[Client]) -> None:
         await asyncio.sleep(20)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(steps, min_size=10, max_size=60))
 def test_result_and_changes_are_a_fresh_result_when_anything_happens(
     plan: list[tuple[str, Any]],

@@ -1,0 +1,149 @@
+"""What all live connections of one gateway share: the hub, the limits, and the way out."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Coroutine
+from typing import Any, Protocol
+
+from libs.kernel.clock import Clock
+from libs.kernel.messages import Caller
+from libs.live.errors import Draining, Full
+from libs.live.hub import LiveHub
+from libs.live.limits import Limits
+from libs.live.patch import Json
+from libs.live.question import Questions
+
+logger = logging.getLogger(__name__)
+
+CONNECTIONS_PER_TURN = 256
+LOOK_STEPS = 20
+
+
+class Identity(Protocol):
+    """Whom a token names. `expires_at` is in seconds since 1970."""
+
+    @property
+    def caller(self) -> Caller: ...
+
+    @property
+    def expires_at(self) -> float: ...
+
+
+Verify = Callable[[str], Coroutine[Any, Any, Identity]]
+"""Whom a token names. Raises Unauthenticated, or Unavailable."""
+
+
+class SendCommand(Protocol):
+    """Has a command carried out."""
+
+    def __call__(
+        self, name: str, args: Json, *, key: str | None, caller: Caller
+    ) -> Coroutine[Any, Any, dict[str, Json]]:
+        """The view it is answered with. Raises BacklineError with what it was refused with."""
+        ...
+
+
+class Connection(Protocol):
+    """A live connection, of whatever transport."""
+
+    def look(self, now: float) -> None:
+        """Time has passed: see whether the other side is still there."""
+        ...
+
+    def drain(self) -> None:
+        """The gateway stops: tell the other side to come back elsewhere."""
+        ...
+
+
+class LiveServer:
+    """Accepts live connections until it drains."""
+
+    def __init__(
+        self,
+        *,
+        hub: LiveHub,
+        questions: Questions,
+        verify: Verify,
+        send: SendCommand,
+        clock: Clock,
+        path: str,
+        origins: Collection[str] = (),
+        limits: Limits | None = None,
+    ) -> None:
+        """Serves after `run` has begun.
+
+        path     where WebSockets are opened
+        origins  of pages that may connect, beside those of the gateway itself; `*` for any
+        """
+        self.hub = hub
+        self.questions = questions
+        self.verify = verify
+        self.send = send
+        self.clock = clock
+        self.path = path
+        self.origins = frozenset(origins)
+        self.limits = limits or Limits()
+        self._connections: set[Connection] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_draining = False
+
+    async def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
+        """Keep live queries true and look after connections, until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._look_after_connections())
+                tasks.create_task(self.hub.run(on_ready))
+        finally:
+            for task in self._tasks:
+                task.cancel()
+
+    async def drain(self) -> None:
+        """Accept no more connections, and tell those there are to come back elsewhere."""
+        self._is_draining = True
+        await self._in_turns(lambda connection: connection.drain())
+
+    # ------------------------------------------------------------------------------ connections
+
+    def admit(self, connection: Connection) -> None:
+        """Count a connection in. Raises Draining, Full."""
+        if self._is_draining:
+            raise Draining(retry_after_seconds=1)
+        if len(self._connections) >= self.limits.connections_max:
+            raise Full(retry_after_seconds=5)
+        self._connections.add(connection)
+
+    def leave(self, connection: Connection) -> None:
+        """Count it out. May be repeated."""
+        self._connections.discard(connection)
+
+    @property
+    def connections(self) -> int:
+        """How many there are."""
+        return len(self._connections)
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do some work of a connection; what can be done without waiting is done at once."""
+        loop = asyncio.get_running_loop()
+        task = asyncio.Task(work, loop=loop, eager_start=True)
+        if not task.done():
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _look_after_connections(self) -> None:
+        """Look at each connection once every `ping_seconds`, not at all of them at once."""
+        loop = asyncio.get_running_loop()
+        while True:
+            connections = list(self._connections)
+            step = -(-len(connections) // LOOK_STEPS) or 1
+            for number in range(LOOK_STEPS):
+                await asyncio.sleep(self.limits.ping_seconds / LOOK_STEPS)
+                for connection in connections[number * step : (number + 1) * step]:
+                    if connection in self._connections:
+                        connection.look(loop.time())
+
+    async def _in_turns(self, act: Callable[[Connection], None]) -> None:
+        connections = list(self._connections)
+        for start in range(0, len(connections), CONNECTIONS_PER_TURN):
+            for connection in connections[start : start + CONNECTIONS_PER_TURN]:
+                act(connection)
+            await asyncio.sleep(0)
