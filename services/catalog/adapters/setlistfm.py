@@ -80,7 +80,8 @@ def _values(text: str, file: str) -> Iterator[tuple[object, Where]]:
         try:
             value, at = decoder.raw_decode(text, at)
         except json.JSONDecodeError as error:
-            yield Unreadable(f"not JSON: {error.msg} at column {error.colno}", error.lineno), where
+            reason = f"{error.msg.removesuffix(' at')} at column {error.colno}"
+            yield Unreadable(f"not JSON: {reason}", error.lineno), where
             at = _next_row(text, at)
         except (ValueError, RecursionError) as error:
             yield Unreadable(f"not JSON: {error}"), where

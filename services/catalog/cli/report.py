@@ -1,7 +1,8 @@
 """What an import did, for people and as JSON."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from itertools import groupby
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -98,11 +99,17 @@ class Report:
     def _parts(self) -> Iterator[RenderableType]:
         yield self._table()
         yield Text(f"{self.total.read:,} things in {self.seconds:.1f} s.")
-        for refusal in self.refusals[:REFUSALS_SHOWN_MAX]:
-            yield Text(f"refused {refusal.part}  {refusal.where}  {refusal.reason}")
-        hidden = len(self.refusals) - REFUSALS_SHOWN_MAX
-        if hidden > 0:
-            yield Text(f"… and {hidden} more; --json lists them all")
+        grouped = [
+            list(alike)
+            for _, alike in groupby(
+                self.refusals, lambda refusal: (refusal.part, refusal.where.file, refusal.reason)
+            )
+        ]
+        for alike in grouped[:REFUSALS_SHOWN_MAX]:
+            yield Text(_sentence(alike))
+        hidden = sum(map(len, grouped[REFUSALS_SHOWN_MAX:]))
+        if hidden:
+            yield Text(f"… and {hidden:,} more; --json lists them all")
         for path in self.passed_over:
             yield Text(f"passed over  {path}", style="dim")
 
@@ -116,3 +123,11 @@ class Report:
             if counts.read:
                 table.add_row(label, *(f"{count:,}" for count in counts.as_json().values()))
         return table
+
+
+def _sentence(alike: Sequence[Refusal]) -> str:
+    """What was refused for one reason, from one line of a file to another."""
+    first, last = alike[0], alike[-1]
+    where = str(first.where) if first is last else f"{first.where}-{last.where.line}"
+    many = "" if first is last else f" ({len(alike)} of them)"
+    return f"refused {first.part}  {where}  {first.reason}{many}"
