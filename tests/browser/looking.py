@@ -1,0 +1,54 @@
+"""Where to look on the pages."""
+
+import re
+
+from playwright.sync_api import Locator, Page, expect
+
+
+def main_of(page: Page) -> str:
+    """What the page shows, without the white space between elements."""
+    return re.sub(r">\s+<", "><", page.locator("main").evaluate("main => main.outerHTML"))
+
+
+def wait_until_live(page: Page) -> None:
+    """Until the page is connected, and has drawn whatever it draws then."""
+    expect(page.locator("#strip")).to_have_attribute("data-phase", "live")
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
+
+
+def expect_same(live: Page, still: Page) -> None:
+    """Until the live page is what was rendered for the other just now."""
+    live.wait_for_function(
+        "wanted => document.querySelector('main').outerHTML.replace(/>\\s+</g, '><') === wanted",
+        arg=main_of(still),
+    )
+
+
+def song(page: Page, title: str) -> Locator:
+    """The button to pick a song with."""
+    return page.get_by_role("radio", name=re.compile(f"^{re.escape(title)} "))
+
+
+def cast_button(page: Page) -> Locator:
+    """The button that casts the vote."""
+    return page.get_by_role("button", name="Cast your vote")
+
+
+def votes_for(page: Page, song_id: str) -> Locator:
+    """The count of a song."""
+    return page.locator(f"[data-key='{song_id}'] .votes")
+
+
+def total(page: Page) -> Locator:
+    """The count of all."""
+    return page.locator("[data-text=total]")
+
+
+def first_song(page: Page) -> Locator:
+    """The song on top."""
+    return page.locator("#candidates > li").first
+
+
+def connection(page: Page) -> Locator:
+    """What the page says about its connection."""
+    return page.locator("#strip-text")
