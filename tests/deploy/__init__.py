@@ -1,0 +1,1 @@
+"""The containers, with a real engine: `pytest -m docker tests/deploy`."""
