@@ -10,7 +10,7 @@ def create_app(settings: Settings) -> App:
     """Build the service: one part, which answers HTTP for every path that nobody else serves."""
 
     async def run_http(runtime: Runtime) -> None:
-        pages = create_pages(settings, BusAsk(await runtime.bus()))
-        await runtime.http(pages, prefixes=("/",))
+        ask = BusAsk(await runtime.bus(), runtime.secret("gateway.cursor"))
+        await runtime.http(create_pages(settings, ask), prefixes=("/",))
 
     return App("web", [Part("http", run_http)])
