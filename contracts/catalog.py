@@ -80,7 +80,7 @@ Note = Annotated[
         pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]+$",
     ),
 ]
-Url = Annotated[str, StringConstraints(pattern=r"^https?://\S+$", max_length=1000)]
+Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s\x00-\x1f\x7f]+$", max_length=1000)]
 TimeZone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_known_zone)]
 """A zone of the IANA time zone database: `Europe/Copenhagen`."""
 

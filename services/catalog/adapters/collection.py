@@ -8,8 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from services.catalog.adapters import gdshowsdb, pearljam, setlistfm
+from services.catalog.adapters.csv_table import Table
 from services.catalog.adapters.findings import Finding, Part, Unreadable, Where
-from services.catalog.adapters.tables import Table
 
 
 class Shape(StrEnum):

@@ -28,6 +28,7 @@ from contracts.catalog import (
     ScheduleShow,
     id_of,
 )
+from services.catalog.adapters.csv_table import Damaged, Row, Table
 from services.catalog.adapters.findings import (
     Fact,
     Finding,
@@ -38,7 +39,6 @@ from services.catalog.adapters.findings import (
     key_of,
     label_of,
 )
-from services.catalog.adapters.tables import Damaged, Row, Table
 
 SOURCE = "pearljam.com"
 TABLE_SOURCE = "pearljam-tables"

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.catalog.adapters import gdshowsdb, pearljam, setlistfm
+from services.catalog.adapters.csv_table import Table
 from services.catalog.adapters.findings import Finding, Refusal
-from services.catalog.adapters.tables import Table
 from services.catalog.adapters.test_gdshowsdb import SHOW
 from services.catalog.adapters.test_pearljam import SETLISTS, SHOWS, SONGS
 from services.catalog.adapters.test_setlistfm import line, song

@@ -3,9 +3,9 @@ from datetime import date
 import pytest
 
 from contracts.catalog import RecordSetlist, RegisterSong, RegisterVenue, ScheduleShow
+from services.catalog.adapters.csv_table import Table
 from services.catalog.adapters.findings import Fact, Finding, Refusal
 from services.catalog.adapters.pearljam import read
-from services.catalog.adapters.tables import Table
 
 SHOWS = """\
 year_page,show_link,show_name,year,date,location,venues,show_id
