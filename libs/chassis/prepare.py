@@ -152,12 +152,16 @@ def _on_disk(name: str, subjects: list[str]) -> Config:
 
 
 def _members() -> Config:
-    """The membership bucket: one key per live worker, gone when it is not renewed."""
+    """The membership bucket: one key per live worker, gone when it is not renewed.
+
+    On disk, although nothing in it outlives two seconds: a single server that is started again has
+    forgotten every stream it kept in memory, and without its bucket no service has an owner.
+    """
     return {
         "name": "KV_MEMBERS",
         "subjects": ["$KV.MEMBERS.>"],
         "retention": "limits",
-        "storage": "memory",
+        "storage": "file",
         "discard": "new",
         "max_msgs_per_subject": 1,
         "allow_direct": True,

@@ -78,6 +78,16 @@ async def test_agrees_on_one_epoch_when_two_prepare_at_once(own_nats: RunningNat
     assert [done[0].outcome for done in outcomes].count(Outcome.CREATED) == 1
 
 
+async def test_leaves_nothing_to_be_made_again_when_nats_is_killed_and_comes_back(
+    own_nats: RunningNats,
+) -> None:
+    await prepare(own_nats.url, own_nats.secrets, services=SERVICES)
+    own_nats.server.child.kill()
+    own_nats.server.start()
+    again = await prepare(own_nats.url, own_nats.secrets, services=SERVICES)
+    assert {each.outcome for each in again} == {Outcome.UNCHANGED}
+
+
 async def test_serves_the_service_when_it_opens_its_log(own_nats: RunningNats) -> None:
     await prepare(own_nats.url, own_nats.secrets, services=SERVICES)
     client = await own_nats.connect("toy")
