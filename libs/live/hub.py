@@ -80,7 +80,7 @@ class LiveHub:
         """Keep everything true until cancelled. Calls `on_ready` once questions may be watched."""
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
-            stop_listening = await self._listen("chg.>", self._on_notice)
+            stop_listening = await self._listen("chg.*.*", self._on_notice)
             try:
                 on_ready()
                 await asyncio.get_running_loop().create_future()

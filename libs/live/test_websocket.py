@@ -360,40 +360,39 @@ async def test_answers_with_an_error_when_a_command_is_refused() -> None:
 # ---------------------------------------------------------------------------------- bad input
 
 
-@pytest.mark.parametrize(
-    ("frame", "code", "frame_id"),
-    [
-        ({"op": "dance", "id": 9}, "live.op-unknown", 9),
-        ({"op": "subscribe", "query": "demo.get-hot"}, "live.frame-invalid", None),
-        ({**HOT, "id": -1}, "live.frame-invalid", -1),
-        ({**HOT, "id": True}, "live.frame-invalid", None),
-        ({**HOT, "id": 1.5}, "live.frame-invalid", None),
-        ({**HOT, "id": "x" * 65}, "live.frame-invalid", "x" * 64),
-        ({**HOT, "more": 1}, "live.frame-invalid", 1),
-        ({**HOT, "cursor": 5}, "live.frame-invalid", 1),
-        ({**HOT, "args": []}, "live.frame-invalid", 1),
-        ({**HOT, "query": "demo.nothing"}, "query-unknown", 1),
-        ({**HOT, "query": "\x00" * 5000}, "query-unknown", 1),
-        ({**HOT, "args": {}}, "arguments-invalid", 1),
-        ({**HOT, "args": {"thing": "b", "more": 1}}, "arguments-invalid", 1),
-        ({**HOT, "args": {"thing": 2**70}}, "arguments-invalid", 1),
-        ({"op": "unsubscribe", "id": 77}, "live.subscription-unknown", 77),
-        ({"op": "auth"}, "live.frame-invalid", None),
-        ({"op": "auth", "token": 1}, "live.frame-invalid", None),
-        ({"op": "command", "id": 4, "command": 5}, "live.frame-invalid", 4),
-        ({"op": "command", "id": 4, "command": "a", "key": ""}, "live.frame-invalid", 4),
-        ({"op": "command", "id": 4, "command": "a", "key": "é"}, "live.frame-invalid", 4),
-        ({"op": "command", "id": 4, "command": "a", "key": "x" * 129}, "live.frame-invalid", 4),
-    ],
-)
+BAD_FRAMES: list[tuple[dict[str, Any], str, Any]] = [
+    ({"op": "dance", "id": 9}, "live.op-unknown", 9),
+    ({"op": "subscribe", "query": "demo.get-hot"}, "live.frame-invalid", None),
+    ({**HOT, "id": -1}, "live.frame-invalid", -1),
+    ({**HOT, "id": True}, "live.frame-invalid", None),
+    ({**HOT, "id": 1.5}, "live.frame-invalid", None),
+    ({**HOT, "id": "x" * 65}, "live.frame-invalid", "x" * 64),
+    ({**HOT, "more": 1}, "live.frame-invalid", 1),
+    ({**HOT, "cursor": 5}, "live.frame-invalid", 1),
+    ({**HOT, "args": []}, "live.frame-invalid", 1),
+    ({**HOT, "query": "demo.nothing"}, "query-unknown", 1),
+    ({**HOT, "query": "\x00" * 5000}, "query-unknown", 1),
+    ({**HOT, "args": {}}, "arguments-invalid", 1),
+    ({**HOT, "args": {"thing": "b", "more": 1}}, "arguments-invalid", 1),
+    ({**HOT, "args": {"thing": 2**70}}, "arguments-invalid", 1),
+    ({"op": "unsubscribe", "id": 77}, "live.subscription-unknown", 77),
+    ({"op": "auth"}, "live.frame-invalid", None),
+    ({"op": "auth", "token": 1}, "live.frame-invalid", None),
+    ({"op": "command", "id": 4, "command": 5}, "live.frame-invalid", 4),
+    ({"op": "command", "id": 4, "command": "a", "key": ""}, "live.frame-invalid", 4),
+    ({"op": "command", "id": 4, "command": "a", "key": "é"}, "live.frame-invalid", 4),
+    ({"op": "command", "id": 4, "command": "a", "key": "x" * 129}, "live.frame-invalid", 4),
+]
+
+
 @on_uvloop
-async def test_answers_and_goes_on_when_a_frame_cannot_be_obeyed(
-    frame: dict[str, Any], code: str, frame_id: Any
-) -> None:
+async def test_answers_and_goes_on_when_a_frame_cannot_be_obeyed() -> None:
     async with running() as gateway, connect(gateway.url) as client:
-        await client.send(json.dumps(frame))
-        answer = await hear(client)
-        assert (answer["op"], answer["id"], answer["problem"]["code"]) == ("error", frame_id, code)
+        for frame, code, frame_id in BAD_FRAMES:
+            await client.send(json.dumps(frame))
+            answer = await hear(client)
+            assert (answer["op"], answer["id"]) == ("error", frame_id), frame
+            assert answer["problem"]["code"] == code, frame
         await say(client, {"op": "ping"})
         await hear(client, "pong")
 
@@ -407,49 +406,54 @@ async def test_refuses_subscriptions_when_there_are_too_many_or_the_id_is_taken(
         assert (await hear(client, "error"))["problem"]["code"] == "live.too-many-subscriptions"
 
 
-@pytest.mark.parametrize(
-    ("message", "code"),
-    [
-        (b"\x81\x85\0\0\0\0hello", 4500),
-        (b"\x81\x80\0\0\0\0", 4500),
-        (b"\x81\x84\0\0\0\0[{}]", 4500),
-        (b"\x81\x84\0\0\0\0null", 4500),
-        (b'\x81\x88\0\0\0\0{"op":1}', 4500),
-        (b"\x81\x87\0\0\0\0" + b'{"a":1}', 4500),
-        (b"\x82\x82\0\0\0\0{}", 4500),
-        (b'\x81\x84\0\0\0\0"\xff\xfe"', 1007),
-        (b"\x81\x02{}", 1002),
-        (b"\xc1\x82\0\0\0\0{}", 1002),
-        (b"\x83\x82\0\0\0\0{}", 1002),
-        (b"\x80\x82\0\0\0\0{}", 1002),
-        (b"\x89\xfe\x01\x00\0\0\0\0" + b"x" * 256, 1002),
-        (b"\x81\xff" + struct.pack(">Q", 2**20) + b"\0\0\0\0" + b"x" * 70_000, 1009),
-        (b"\x01\xfe\xff\xff\0\0\0\0" + b"x" * 65535 + b"\x80\x82\0\0\0\0xx", 1009),
-        (b"\x88\x82\0\0\0\0\x03\xe8", 1000),
-    ],
-)
+GARBAGE: list[tuple[bytes, int]] = [
+    (b"\x81\x85\0\0\0\0hello", 4500),
+    (b"\x81\x80\0\0\0\0", 4500),
+    (b"\x81\x84\0\0\0\0[{}]", 4500),
+    (b"\x81\x84\0\0\0\0null", 4500),
+    (b'\x81\x88\0\0\0\0{"op":1}', 4500),
+    (b"\x81\x87\0\0\0\0" + b'{"a":1}', 4500),
+    (b"\x82\x82\0\0\0\0{}", 4500),
+    (b'\x81\x84\0\0\0\0"\xff\xfe"', 1007),
+    (b"\x81\x02{}", 1002),
+    (b"\xc1\x82\0\0\0\0{}", 1002),
+    (b"\x83\x82\0\0\0\0{}", 1002),
+    (b"\x80\x82\0\0\0\0{}", 1002),
+    (b"\x89\xfe\x01\x00\0\0\0\0" + b"x" * 256, 1002),
+    (b"\x81\xff" + struct.pack(">Q", 2**20) + b"\0\0\0\0" + b"x" * 70_000, 1009),
+    (b"\x01\xfe\xff\xff\0\0\0\0" + b"x" * 65535 + b"\x80\x82\0\0\0\0xx", 1009),
+    (b"\x88\x82\0\0\0\0\x03\xe8", 1000),
+]
+
+
 @on_uvloop
-async def test_closes_the_one_connection_when_it_sends_garbage(message: bytes, code: int) -> None:
-    async with running(goodbye_seconds=0.1) as gateway, connect(gateway.url) as other:
+async def test_closes_the_one_connection_when_it_sends_garbage() -> None:
+    async with running(goodbye_seconds=0.05) as gateway, connect(gateway.url) as other:
         await say(other, HOT)
         await hear(other)
-        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
-        writer.write(
-            b"GET /v1/live HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-        )
-        assert b"101" in await reader.readuntil(b"\r\n\r\n")
-        writer.write(message)
-        async with asyncio.timeout(5):
+        for message, code in GARBAGE:
+            reader, writer = await opened(gateway)
+            writer.write(message)
             head = await reader.readexactly(2)
-            assert head[0] == 0x88
+            assert head[0] == 0x88, message
             payload = await reader.readexactly(head[1])
-            assert int.from_bytes(payload[:2]) == code
+            assert int.from_bytes(payload[:2]) == code, message
             assert await reader.read() == b""
-        writer.close()
+            writer.close()
         await say(other, {"op": "ping"})
         await hear(other, "pong")
         await until(lambda: gateway.live.connections == 1)
+
+
+async def opened(gateway: Gateway) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A WebSocket of which the test writes and reads every byte itself."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    writer.write(
+        b"GET /v1/live HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    assert b"101" in await reader.readuntil(b"\r\n\r\n")
+    return reader, writer
 
 
 @on_uvloop
@@ -569,12 +573,7 @@ async def test_closes_when_there_is_no_sign_of_life() -> None:
         running(ping_seconds=0.1, silence_seconds_max=0.5) as gateway,
         connect(gateway.url, ping_interval=None) as lively,
     ):
-        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
-        writer.write(
-            b"GET /v1/live HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-        )
-        await reader.readuntil(b"\r\n\r\n")
+        reader, writer = await opened(gateway)
         heard = await reader.read()
         assert heard.startswith(b"\x89\x00")
         assert heard.endswith(b"\x88\x08\x0f\xa2silent")

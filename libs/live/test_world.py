@@ -147,7 +147,7 @@ class Service:
         """Deliver a message once after each delay: none when lost, two when doubled."""
         payload = orjson.dumps(body)
         loop = asyncio.get_running_loop()
-        pattern = "chg.>" if subject.startswith("chg.") else subject
+        pattern = "chg.*.*" if subject.startswith("chg.") else subject
         for delay in delays:
             loop.call_later(delay, self._deliver, pattern, subject, payload)
 

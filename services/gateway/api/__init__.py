@@ -1,0 +1,1 @@
+"""HTTP in. Read `application` first, then `routes`, which answers all that matters."""
