@@ -1,16 +1,20 @@
 """Voting, put together."""
 
+import asyncio
+
+from contracts.auth import UserReinstated, UserSuspended
+from contracts.voting import FinalizeBallot, PrepareBallot
 from libs.bus import serve_queries
 from libs.chassis.service import App, Part, Runtime
+from libs.chassis.suspended import SuspendedUsers
 from libs.eventlog.snapshots import SnapshotStore
 from libs.owner import HotView, Owner, OwnerLimits
 from libs.readmodel import answering, run_projections
+from services.voting.adapters import Catalog
 from services.voting.domain import BALLOT, tally
 from services.voting.projections import PROJECTIONS
 from services.voting.queries import QUERIES
 from services.voting.settings import Settings
-
-TALLY = HotView("voting.get-tally", "ballot", tally)
 
 
 def create_app(settings: Settings) -> App:
@@ -23,17 +27,24 @@ def create_app(settings: Settings) -> App:
 
     async def own(runtime: Runtime) -> None:
         connection = await runtime.connection()
+        suspended = SuspendedUsers(UserSuspended, UserReinstated)
+        catalog = Catalog(await runtime.bus())
         owner = Owner(
             service="voting",
             client=connection,
             log=await runtime.log(),
             deciders=[BALLOT],
-            hot=[TALLY],
+            resolvers={PrepareBallot: catalog.set_up, FinalizeBallot: catalog.finalize},
+            hot=[HotView("voting.get-tally", "ballot", tally)],
+            suspended=suspended,
             snapshots=SnapshotStore(connection, "voting"),
             clock=runtime.clock,
             limits=limits,
         )
-        await owner.run(lambda: runtime.ready("owner"))
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(suspended.follow(await runtime.log("auth")))
+            await suspended.known()
+            await owner.run(lambda: runtime.ready("owner"))
 
     async def project(runtime: Runtime) -> None:
         connection = await runtime.connection()
