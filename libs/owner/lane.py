@@ -11,7 +11,7 @@ source    docs/adr/0003-one-writer-per-slot.md, docs/adr/0004-a-commit-is-one-me
 import asyncio
 import logging
 from collections.abc import Callable, Container, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -259,7 +259,8 @@ class Lane:
     async def _resolve(self, pending: Pending, resolver: Resolver) -> None:
         try:
             pending.command = await resolver(pending.command, pending)
-            pending.route = self._parts.route_of[type(pending.command)]
+            # What has been looked up is not looked up again, also when it kept its class.
+            pending.route = replace(self._parts.route_of[type(pending.command)], resolver=None)
         except BacklineError as error:
             self._answer(pending, {"problem": error.problem()})
         except Exception:

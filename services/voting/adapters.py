@@ -71,7 +71,7 @@ class Catalog:
         return [by_id[song_id] for song_id in wanted]
 
     async def finalize(self, command: FinalizeBallot, _origin: Origin) -> FinalizeBallot:
-        """Look up what was played, unless the command says it. raises   SetlistUnknown, Unavailable"""
+        """Look up what was played, unless the command says so. raises SetlistUnknown"""
         if command.played is not None:
             return command
         setlist = await self._ask(GetSetlist(show_id=command.show_id), SetlistUnknown)
