@@ -10,7 +10,7 @@ import stamina
 
 from contracts.catalog import Kind, Outcome
 from libs.bus import Bus
-from libs.kernel.errors import RemoteProblem
+from libs.kernel.errors import RemoteProblem, Unavailable
 from libs.kernel.ids import new_id
 from libs.kernel.messages import service_caller
 from services.catalog.adapters.collection import find_sources, read
@@ -22,7 +22,7 @@ COMMANDS_IN_FLIGHT_MAX = 1024
 """Enough for the bus to fill the messages of all slots."""
 
 PATIENCE_SECONDS = 30.0
-"""How long a catalog that is too busy is asked again."""
+"""How long a catalog that is away or too busy is asked again."""
 
 CALLER = service_caller("catalog")
 
@@ -102,7 +102,7 @@ async def _tell_some(
 
 
 async def _send(bus: Bus, fact: Fact) -> dict[str, Any]:
-    """Send one command, again when the catalog is too busy to take it."""
+    """Send one command, again while the catalog is away or too busy to take it."""
     command_id = new_id()
     async for attempt in stamina.retry_context(
         on=_is_busy, attempts=None, timeout=PATIENCE_SECONDS, wait_initial=0.1, wait_max=2.0
@@ -114,7 +114,9 @@ async def _send(bus: Bus, fact: Fact) -> dict[str, Any]:
 
 def _is_busy(error: Exception) -> bool:
     kinds = {"unavailable", "rate-limited", "conflict"}
-    return isinstance(error, RemoteProblem) and error.document.get("kind") in kinds
+    if isinstance(error, RemoteProblem):
+        return error.document.get("kind") in kinds
+    return isinstance(error, Unavailable)
 
 
 def _count(report: Report, kind: Kind, fact: Fact, answer: dict[str, Any]) -> None:
