@@ -7,6 +7,8 @@
 
 const GLIDE_MS = 520;
 const EASING = "cubic-bezier(0.22, 0.9, 0.28, 1)";
+/** What glides now. @type {WeakMap<Element, Animation>} */
+const gliding = new WeakMap();
 const wantsStillness = globalThis.matchMedia?.("(prefers-reduced-motion: reduce)");
 
 /**
@@ -17,12 +19,11 @@ const wantsStillness = globalThis.matchMedia?.("(prefers-reduced-motion: reduce)
  */
 export function glide(elements, change) {
   if (wantsStillness?.matches || document.visibilityState !== "visible") return change();
-  const before = elements.map((element) => element.getBoundingClientRect().top);
+  const before = topsOf(elements);
   change();
-  const after = elements.map((element) => {
-    for (const animation of element.getAnimations()) if (animation.id === "glide") animation.cancel();
-    return element.getBoundingClientRect().top;
-  });
+  // Everything is stopped before anything is measured, so that it is laid out once.
+  for (const element of elements) gliding.get(element)?.cancel();
+  const after = topsOf(elements);
   elements.forEach((element, at) => {
     const way = (before[at] ?? 0) - (after[at] ?? 0);
     if (Math.abs(way) < 1) return;
@@ -35,6 +36,11 @@ export function glide(elements, change) {
       ],
       { duration: GLIDE_MS, easing: EASING },
     );
-    animation.id = "glide";
+    gliding.set(element, animation);
   });
+}
+
+/** @param {Element[]} elements */
+function topsOf(elements) {
+  return elements.map((element) => element.getBoundingClientRect().top);
 }

@@ -13,6 +13,8 @@ import { showConnection } from "./strip.js";
 import { showPage } from "./view/show-page.js";
 /** @import { LiveQuery } from "../client/index.js" */
 
+const PLACES_MS = 1_000;
+
 const state = readState();
 const about = { show_id: state.show_id };
 const client = connect(state);
@@ -38,11 +40,34 @@ const booth = new Booth({
 const draw = oncePerFrame(() => {
   followLeaderboard();
   const page = showPage(answersNow());
-  bind(main, page, { holdsOrder: (list) => list.id === "candidates" && booth.isChoosing });
+  bind(main, page, { holdsOrder });
   booth.draw(page);
   tick();
   announce(page);
 });
+
+let placesChangedAt = Number.NEGATIVE_INFINITY;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let placesTimer;
+
+/**
+ * Bars and numbers move as they come; songs change places once a second, or nobody could follow, and
+ * not while someone chooses.
+ *
+ * @param {Element} list
+ */
+function holdsOrder(list) {
+  if (list.id !== "candidates") return false;
+  if (booth.isChoosing) return true;
+  const wait = placesChangedAt + PLACES_MS - performance.now();
+  clearTimeout(placesTimer);
+  if (wait > 0) {
+    placesTimer = setTimeout(draw, wait);
+    return true;
+  }
+  placesChangedAt = performance.now();
+  return false;
+}
 
 function answersNow() {
   const { found, ballot, tally, leaderboard } = queries;
