@@ -114,7 +114,7 @@ class Audience:
             raise CrowdFailed(f"no gateway answers at {self._plan.gateway}: {error}") from None
         document: dict[str, Any] = orjson.loads(response.content)
         if response.status_code != httpx2.codes.OK:
-            raise CrowdFailed(f"{path}: {document.get('detail', response.status_code)}")
+            raise CrowdFailed(f"{path} answers {response.status_code}: {document.get('title')}")
         return document
 
     async def _sign_in(self) -> list[Guest]:
