@@ -57,7 +57,9 @@ class Database:
         purpose  for people who look at pg_stat_activity
         raises   one of OUTAGES
         """
-        connection = await self.dial(schema, purpose, command_timeout_seconds)
+        connection = await self.dial(
+            schema, purpose, command_timeout_seconds=command_timeout_seconds
+        )
         try:
             async with connection.transaction():
                 await _ensure_schema(connection, schema)
@@ -66,27 +68,39 @@ class Database:
             await _close(connection)
 
     async def dial(
-        self, schema: str, purpose: str, command_timeout_seconds: float = COMMAND_TIMEOUT_SECONDS
+        self,
+        schema: str,
+        purpose: str,
+        *,
+        command_timeout_seconds: float = COMMAND_TIMEOUT_SECONDS,
     ) -> asyncpg.Connection:
-        """A connection that sees one schema, which may not be there; the database is.
-
-        The caller closes it.
-        """
+        """As `attach`, but the database is made when it is not there."""
         try:
-            return await self._dial(self._url.database, schema, purpose, command_timeout_seconds)
+            return await self.attach(
+                schema, purpose, command_timeout_seconds=command_timeout_seconds
+            )
         except asyncpg.InvalidCatalogNameError:
             await self._create_database()
-        return await self._dial(self._url.database, schema, purpose, command_timeout_seconds)
+        return await self.attach(schema, purpose, command_timeout_seconds=command_timeout_seconds)
 
-    async def _dial(
-        self, database: str | None, schema: str, purpose: str, command_timeout_seconds: float
+    async def attach(
+        self,
+        schema: str,
+        purpose: str,
+        *,
+        database: str | None = None,
+        command_timeout_seconds: float = COMMAND_TIMEOUT_SECONDS,
     ) -> asyncpg.Connection:
+        """A connection that sees one schema, which may not be there. The caller closes it.
+
+        raises   one of OUTAGES: InvalidCatalogNameError when there is no such database
+        """
         return await asyncpg.connect(
             host=self._url.host,
             port=self._url.port,
             user=self._url.username,
             password=self._url.password,
-            database=database,
+            database=database or self._url.database,
             timeout=CONNECT_TIMEOUT_SECONDS,
             command_timeout=command_timeout_seconds,
             server_settings={
@@ -99,7 +113,7 @@ class Database:
         )
 
     async def _create_database(self) -> None:
-        connection = await self._dial("postgres", "public", "setup", COMMAND_TIMEOUT_SECONDS)
+        connection = await self.attach("public", "setup", database="postgres")
         try:
             name = await connection.fetchval("select quote_ident($1)", self._url.database)
             with suppress(*_MADE_MEANWHILE):

@@ -55,7 +55,7 @@ class Following:
         """Follow the log. Never returns.
 
         raises   Superseded when the tables were replaced or someone else writes them;
-                 ReadModelLost, ProjectionFailed, one of OUTAGES
+                 ReadModelLost, ProjectionFailed, one of OUTAGES; LogRecreated
         """
         self._observed.reached(self._tables.position, self._tables.checkpoint.at)
         commits = self._log.follow(
@@ -107,8 +107,6 @@ class Following:
     async def _tick(self) -> None:
         await self._notices.tell(self._tables.position, {})
         await self._observed.look(self._log)
-        if self._log.epoch != self._tables.checkpoint.epoch:
-            raise Superseded("the log was recreated")
         tables = self._tables
         now = await Checkpoint.load(tables.connection, tables.schema, self._projection.name)
         if now is None or now.generation != tables.checkpoint.generation:

@@ -31,7 +31,7 @@ from libs.kernel.errors import Unavailable
 from libs.readmodel import checkpoints
 from libs.readmodel.backoff import Backoff
 from libs.readmodel.database import OUTAGES, Database
-from libs.readmodel.errors import ReadModelLost, Superseded
+from libs.readmodel.errors import ProjectionFailed, ReadModelLost, Superseded
 from libs.readmodel.following import Following
 from libs.readmodel.notices import Notices, Publish
 from libs.readmodel.observed import Observed
@@ -189,6 +189,9 @@ class ProjectionRunner:
         elif tables.checkpoint.fingerprint != self._projection.fingerprint:
             logger.info("A projection is rebuilt: its definition is new.", extra=self._fields())
             return None
+        elif tables.checkpoint.error is not None and tables.checkpoint.rebuild_requested:
+            logger.info("A projection is rebuilt: it stands still.", extra=self._fields())
+            return None
         else:
             return tables
         logger.info(
@@ -199,6 +202,7 @@ class ProjectionRunner:
 
     async def _build(self, connection: asyncpg.Connection, log: EventLog) -> Tables:
         """Build the tables, keeping our turn meanwhile."""
+        name, service = self._projection.name, self._database.service
         self.state = State.REBUILDING
         build = asyncio.create_task(
             rebuild(self._database, self._projection, log, resume_failed=True)
@@ -208,10 +212,13 @@ class ProjectionRunner:
                 await asyncio.wait({build}, timeout=KEEP_TURN_SECONDS)
                 await connection.execute("select 1")
             build.result()
+        except ProjectionFailed:
+            await checkpoints.request_rebuild(connection, service, name, is_wanted=False)
+            raise
         finally:
             build.cancel()
             await asyncio.wait({build})
-        tables = await Tables.open(connection, self._database.service, self._projection)
+        tables = await Tables.open(connection, service, self._projection)
         if tables is None:
             raise ReadModelLost("the tables were dropped as soon as they were built")
         return tables

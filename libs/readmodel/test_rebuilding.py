@@ -252,3 +252,20 @@ async def test_a_build_stops_at_an_event_that_fails_and_nobody_reads_it(world: W
         with pytest.raises(Unavailable):
             await handlers[GetTotal](GetTotal(), NOBODY, None)
     await engine.dispose()
+
+
+async def test_a_rebuild_heals_tables_that_someone_has_spoiled(world: World) -> None:
+    await world.score("ann")
+    async with world.running() as runner:
+        await world.caught_up()
+        async with world.connected() as connection:
+            await connection.execute("alter table scores add constraint few check (points < 2)")
+        await world.score("ann")
+
+        async def stands_still() -> bool:
+            return runner.state is State.FAILED
+
+        await eventually(stands_still)
+        await _request(world)
+        await _rebuilt(world, 2)
+        await world.caught_up()
