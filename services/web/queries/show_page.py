@@ -136,7 +136,8 @@ def show_page(
     total = tally.total if tally else 0
     score = ballot.score if ballot else None
     is_final = score is not None
-    sets = _sets(found, ballot)
+    # Whoever may still vote is not told what was played: a replayed show would give itself away.
+    sets = _sets(found, ballot) if ballot is None or is_final else []
     voters = leaderboard.voters if leaderboard and is_final else []
     is_votable = ballot is not None and _is_votable(ballot, len(votes))
     return ShowPage(

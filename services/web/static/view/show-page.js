@@ -37,7 +37,8 @@ export function showPage({ found, ballot, tally, leaderboard, votes, me }) {
   const total = tally?.total ?? 0;
   const score = ballot?.score ?? null;
   const isFinal = score !== null;
-  const sets = setsOf(found, ballot);
+  // Whoever may still vote is not told what was played: a replayed show would give itself away.
+  const sets = ballot === null || isFinal ? setsOf(found, ballot) : [];
   const voters = leaderboard !== null && isFinal ? leaderboard.voters : [];
   const isVotable = ballot !== null && mayVote(ballot, votes.length);
   return {
