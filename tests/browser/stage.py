@@ -67,7 +67,7 @@ CANDIDATES = [
 def song_id(title: str) -> str:
     """The id a song has here: `sng_dark-star`."""
     letters = (letter if letter.isalnum() else "-" for letter in title.lower())
-    return "sng_" + "".join(letters).strip("-")
+    return "sng_" + "".join(letters).strip("-")[:40]
 
 
 class BallotNotOpen(_Rejected):
