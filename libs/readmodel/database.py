@@ -18,7 +18,7 @@ OWNER: Final = "backline"
 """The group of all services' roles. It owns the database, so that any of them may make it again."""
 
 CONNECT_TIMEOUT_SECONDS: Final = 5.0
-COMMAND_TIMEOUT_SECONDS: Final = 60.0
+COMMAND_TIMEOUT_SECONDS: Final = 30.0
 IDLE_TIMEOUT_SECONDS: Final = 10
 """PostgreSQL ends a session that is silent for so long: a runner that hangs gives up its turn."""
 
@@ -107,6 +107,8 @@ class Database:
                 "application_name": f"backline-{self.service} {purpose}"[:63],
                 "search_path": schema,
                 "timezone": "UTC",
+                # By PostgreSQL too: whoever was suspended cannot time out, and may hold locks.
+                "statement_timeout": f"{command_timeout_seconds}s",
                 "idle_session_timeout": f"{IDLE_TIMEOUT_SECONDS}s",
                 "idle_in_transaction_session_timeout": f"{IDLE_TIMEOUT_SECONDS}s",
             },

@@ -35,6 +35,8 @@ WAIT_SECONDS_MAX: Final = 3.0
 READ_SECONDS_MAX: Final = 5.0
 
 _NOT_THERE = (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError)
+_UNFIT = asyncpg.SyntaxOrAccessError
+"""What a query meets in tables that it was not written for."""
 
 POSITION: Final = "position"
 """A field of this name in a view is filled with the position the answer is true at."""
@@ -126,13 +128,16 @@ class QueryRunner:
     ) -> "Answer | _Behind":
         try:
             async with asyncio.timeout(READ_SECONDS_MAX), self._engine.connect() as connection:
-                epoch, positions = await self._begin(plan, connection)
-                behind = min(positions, key=positions.__getitem__)
-                position = positions[behind]
-                if position < after:
-                    return _Behind(behind, position)
-                view = await plan.reading.answer(query, caller, connection)
-                return Answer(position, epoch, plan.result(view, position))
+                moment = await self._begin(plan, connection)
+                if moment.position < after:
+                    return _Behind(moment.hindmost, moment.position)
+                try:
+                    view = await plan.reading.answer(query, caller, connection)
+                except DBAPIError as error:
+                    if moment.is_outdated and isinstance(_cause(error), _UNFIT):
+                        raise ReadModelRebuilding(retry_after_seconds=1) from None
+                    raise
+                return Answer(moment.position, moment.epoch, plan.result(view, moment.position))
         except DBAPIError as error:
             if error.connection_invalidated or isinstance(_cause(error), OUTAGES):
                 raise ReadModelAway(retry_after_seconds=1) from error
@@ -140,10 +145,8 @@ class QueryRunner:
         except (*OUTAGES, PoolTimeoutError) as error:
             raise ReadModelAway(retry_after_seconds=1) from error
 
-    async def _begin(
-        self, plan: "_Plan", connection: AsyncConnection
-    ) -> tuple[str, Mapping[str, int]]:
-        """Choose the moment to look at; its epoch, and the positions of the projections."""
+    async def _begin(self, plan: "_Plan", connection: AsyncConnection) -> "_Moment":
+        """Choose the moment to look at. raises   ReadModelRebuilding"""
         try:
             await connection.exec_driver_sql(plan.lock)
             rows = (await connection.exec_driver_sql(plan.checkpoints)).all()
@@ -154,7 +157,27 @@ class QueryRunner:
         epochs: set[str] = {row.epoch for row in rows}
         if len(rows) < len(plan.reading.reads) or len(epochs) != 1 or "" in epochs:
             raise ReadModelRebuilding(retry_after_seconds=1)
-        return epochs.pop(), {row.projection: row.position for row in rows}
+        hindmost = min(rows, key=lambda row: row.position)
+        return _Moment(
+            epoch=epochs.pop(),
+            position=hindmost.position,
+            hindmost=hindmost.projection,
+            is_outdated=any(row.fingerprint != plan.fingerprints[row.projection] for row in rows),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """What a transaction sees.
+
+    position     of the projection that has come least far, the hindmost
+    is_outdated  tables are of an older or newer definition than ours: a rebuild is under way
+    """
+
+    epoch: str
+    position: int
+    hindmost: str
+    is_outdated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,9 +206,10 @@ class _Plan:
         qualified = ", ".join(f"{service}.{table}" for table in tables)
         wanted = ", ".join(f"'{name}'" for name in reading.reads)
         self.reading = reading
+        self.fingerprints = {projection.name: projection.fingerprint for projection in reads}
         self.lock = f"lock table {qualified} in access share mode"
         self.checkpoints = (
-            f"select projection, epoch, position from {service}.{checkpoints.TABLE}"
+            f"select projection, epoch, position, fingerprint from {service}.{checkpoints.TABLE}"
             f" where projection in ({wanted})"
         )
         self.span_name = f"read {cls.__name__}"

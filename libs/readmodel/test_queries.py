@@ -2,15 +2,25 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import Column, MetaData, Table, Text
 
 from libs.bus import Handler
 from libs.kernel.errors import NotFound
 from libs.kernel.messages import NOBODY
-from libs.readmodel import answering, queries
-from libs.readmodel.conftest import QUERIES, SCORES, GetScore, GetTotal, World, eventually
+from libs.readmodel import Projected, Projection, Reading, answering, queries
+from libs.readmodel.conftest import (
+    QUERIES,
+    SCORES,
+    GetScore,
+    GetTotal,
+    World,
+    eventually,
+    get_score,
+)
 from libs.readmodel.errors import ReadModelAway, ReadModelBehind, ReadModelRebuilding
 
 pytestmark = pytest.mark.connected
@@ -135,3 +145,27 @@ async def test_nobody_reads_tables_that_are_disowned(
         await connection.execute("update checkpoint set epoch = ''")
     with pytest.raises(ReadModelRebuilding):
         await handlers[GetTotal](GetTotal(), NOBODY, None)
+
+
+async def test_asks_to_come_back_when_the_tables_are_still_of_another_definition(
+    world: World,
+) -> None:
+    tables = MetaData()
+    Table("scores", tables, Column("player", Text, primary_key=True))
+    older = Projection(
+        "scores", log="toy", tables=tables, events=SCORES.events, project=lambda _: Projected()
+    )
+    engine = world.engine()
+    async with (
+        world.running(older),
+        answering(
+            {GetScore: Reading(get_score, ("scores",))},
+            [replace(SCORES, tables=tables)],
+            service="toy",
+            engine=engine,
+        ) as handlers,
+    ):
+        position = await world.score("ann")
+        with pytest.raises(ReadModelRebuilding):
+            await handlers[GetScore](GetScore(player="ann"), NOBODY, position)
+    await engine.dispose()
