@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from libs.kernel.errors import NotFound, Rejected
 from libs.kernel.ids import Id
@@ -176,27 +176,53 @@ class PrepareBallot(Command[BallotReceipt]):
 
     show_id: ShowId
     song_ids: Annotated[list[SongId], Field(max_length=CANDIDATES_MAX)] | None = None
-    opens_at: datetime | None = None
-    closes_at: datetime | None = None
+    opens_at: AwareDatetime | None = None
+    closes_at: AwareDatetime | None = None
     votes_per_voter: VotesPerVoter = 1
     changeable: bool = False
+
+
+@command(
+    "voting.plan-ballot",
+    key="show_id",
+    access=Access.SERVICE,
+    rejections=(ShowUnknown, NoCandidates, BallotUnknown, BallotAlreadyOpened),
+)
+class PlanBallot(Command[BallotReceipt]):
+    """Prepare the ballot of a coming show by the show's hours. Sent by our own services only.
+
+    It opens some time before the show starts, and closes when it starts. A ballot that somebody
+    prepared by hand stays as it is; one that was planned follows its show: without a start to come
+    it loses its hours.
+
+    opens_before_seconds  how long before the start it opens
+    catalog_position      of the news in the catalog's log that this follows from
+    """
+
+    show_id: ShowId
+    opens_before_seconds: Annotated[int, Field(ge=0)]
+    catalog_position: int
 
 
 @command(
     "voting.set-up-ballot",
     key="show_id",
     access=Access.SERVICE,
-    rejections=(BallotAlreadyOpened, NoCandidates),
+    rejections=(BallotAlreadyOpened, BallotUnknown, NoCandidates),
 )
 class SetUpBallot(Command[BallotReceipt]):
-    """Prepare a ballot whose candidates are already looked up. Sent by our own services only."""
+    """Prepare a ballot whose candidates are already looked up. Sent by our own services only.
+
+    planned  it follows from the show's hours: never in place of what somebody prepared by hand
+    """
 
     show_id: ShowId
     candidates: Annotated[list[Candidate], Field(max_length=CANDIDATES_MAX)]
-    opens_at: datetime | None = None
-    closes_at: datetime | None = None
+    opens_at: AwareDatetime | None = None
+    closes_at: AwareDatetime | None = None
     votes_per_voter: VotesPerVoter = 1
     changeable: bool = False
+    planned: bool = False
 
 
 @command(
@@ -206,9 +232,14 @@ class SetUpBallot(Command[BallotReceipt]):
     rejections=(BallotUnknown, BallotIsFinalized),
 )
 class OpenBallot(Command[BallotReceipt]):
-    """Let voting begin, or begin again after closing. Opening an open ballot changes nothing."""
+    """Let voting begin, or begin again after closing. Opening an open ballot changes nothing.
+
+    due_at  the hour it was scheduled for; None when somebody opens it by hand. What is due opens a
+            ballot only the first time, and only at the hour that it has by then
+    """
 
     show_id: ShowId
+    due_at: AwareDatetime | None = None
 
 
 @command(
@@ -218,9 +249,14 @@ class OpenBallot(Command[BallotReceipt]):
     rejections=(BallotUnknown, BallotNotOpen),
 )
 class CloseBallot(Command[BallotReceipt]):
-    """End voting. Closing a closed ballot changes nothing."""
+    """End voting. Closing a closed ballot changes nothing.
+
+    due_at  the hour it was scheduled for; None when somebody closes it by hand. What is due closes
+            a ballot only at the hour that it has by then
+    """
 
     show_id: ShowId
+    due_at: AwareDatetime | None = None
 
 
 @command(
@@ -300,7 +336,10 @@ class ReinstateVoter(Command[VoterReceipt]):
 
 @event("voting.ballot_prepared")
 class BallotPrepared(Event):
-    """A ballot has candidates, hours and a policy. Until it opens, a later one replaces it."""
+    """A ballot has candidates, hours and a policy. Until it opens, a later one replaces it.
+
+    planned  it follows from the show's hours, rather than that somebody prepared it by hand
+    """
 
     show_id: ShowId
     candidates: list[Candidate]
@@ -308,6 +347,7 @@ class BallotPrepared(Event):
     closes_at: datetime | None
     votes_per_voter: int
     changeable: bool
+    planned: bool = False
 
 
 @event("voting.ballot_opened")

@@ -1,13 +1,15 @@
 """What voting asks of the catalog before it decides: candidates, titles, and what was played."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
-from contracts.catalog import GetCandidates, GetSetlist, GetSongs
+from contracts.catalog import GetCandidates, GetSetlist, GetShow, GetSongs, ShowStatus
 from contracts.voting import (
     CANDIDATES_MAX,
     Candidate,
     FinalizeBallot,
     NoCandidates,
+    PlanBallot,
     PrepareBallot,
     SetlistUnknown,
     SetUpBallot,
@@ -48,14 +50,30 @@ class Catalog:
             raise NoCandidates
         return SetUpBallot(
             show_id=command.show_id,
-            candidates=[
-                Candidate(song_id=song["song_id"], title=song["title"][:TITLE_LENGTH_MAX])
-                for song in songs
-            ],
+            candidates=_candidates(songs),
             opens_at=command.opens_at,
             closes_at=command.closes_at,
             votes_per_voter=command.votes_per_voter,
             changeable=command.changeable,
+        )
+
+    async def plan(self, command: PlanBallot, origin: Origin) -> SetUpBallot:
+        """Look up when a show starts, and the candidates of its ballot.
+
+        raises   ShowUnknown; Unavailable
+        """
+        after = command.catalog_position
+        answer = await self._ask(GetShow(show_id=command.show_id), ShowUnknown, after=after)
+        played_most = await self._ask(
+            GetCandidates(show_id=command.show_id, limit=CANDIDATES_USUAL), ShowUnknown, after=after
+        )
+        opens_at, closes_at = _hours(answer["show"], command, origin)
+        return SetUpBallot(
+            show_id=command.show_id,
+            candidates=_candidates(played_most["candidates"]),
+            opens_at=opens_at,
+            closes_at=closes_at,
+            planned=True,
         )
 
     async def _songs(self, song_ids: list[str]) -> list[dict[str, Any]]:
@@ -83,11 +101,31 @@ class Catalog:
         ]
         return FinalizeBallot(show_id=command.show_id, played=played)
 
-    async def _ask(self, query: Query[Any], when_not_found: type[Exception]) -> dict[str, Any]:
+    async def _ask(
+        self, query: Query[Any], when_not_found: type[Exception], *, after: int | None = None
+    ) -> dict[str, Any]:
         try:
-            answer = await self._bus.ask(query, caller=_CALLER)
+            answer = await self._bus.ask(query, caller=_CALLER, after=after)
         except RemoteProblem as problem:
             if problem.document.get("status") == NOT_FOUND:
                 raise when_not_found from None
             raise
         return answer.result
+
+
+def _candidates(songs: list[dict[str, Any]]) -> list[Candidate]:
+    return [
+        Candidate(song_id=song["song_id"], title=song["title"][:TITLE_LENGTH_MAX]) for song in songs
+    ]
+
+
+def _hours(
+    show: dict[str, Any], command: PlanBallot, origin: Origin
+) -> tuple[datetime, datetime] | tuple[None, None]:
+    """When the ballot of a show opens and closes; no hours unless the show's start is to come."""
+    if show["starts_at"] is None or show["status"] != ShowStatus.SCHEDULED:
+        return None, None
+    starts_at = datetime.fromisoformat(show["starts_at"])
+    if starts_at <= origin.at:
+        return None, None
+    return starts_at - timedelta(seconds=command.opens_before_seconds), starts_at

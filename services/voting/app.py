@@ -3,22 +3,24 @@
 import asyncio
 
 from contracts.auth import UserReinstated, UserSuspended
-from contracts.voting import FinalizeBallot, PrepareBallot
+from contracts.voting import FinalizeBallot, PlanBallot, PrepareBallot
 from libs.bus import serve_queries
 from libs.chassis.service import App, Part, Runtime
 from libs.chassis.suspended import SuspendedUsers
 from libs.eventlog.snapshots import SnapshotStore
 from libs.owner import HotView, Owner, OwnerLimits
+from libs.reactions import Reactor
 from libs.readmodel import answering, run_projections
 from services.voting.adapters import Catalog
 from services.voting.domain import BALLOT, tally
+from services.voting.process_managers import process_managers
 from services.voting.projections import PROJECTIONS
 from services.voting.queries import QUERIES
 from services.voting.settings import Settings
 
 
 def create_app(settings: Settings) -> App:
-    """Build the service: the owner of ballots, their projections, and the queries."""
+    """Build the service: the owner of ballots, their projections, queries and process managers."""
     limits = OwnerLimits(
         slot_commands_max=settings.slot_commands_max,
         live_max=settings.live_ballots_max,
@@ -34,7 +36,11 @@ def create_app(settings: Settings) -> App:
             client=connection,
             log=await runtime.log(),
             deciders=[BALLOT],
-            resolvers={PrepareBallot: catalog.set_up, FinalizeBallot: catalog.finalize},
+            resolvers={
+                PrepareBallot: catalog.set_up,
+                PlanBallot: catalog.plan,
+                FinalizeBallot: catalog.finalize,
+            },
             hot=[HotView("voting.get-tally", "ballot", tally)],
             suspended=suspended,
             snapshots=SnapshotStore(connection, "voting"),
@@ -66,7 +72,23 @@ def create_app(settings: Settings) -> App:
             runtime.ready("queries")
             await serve_queries(connection, handlers)
 
+    async def react(runtime: Runtime) -> None:
+        reactor = Reactor(
+            service="voting",
+            managers=process_managers(settings.ballot_opens_before_seconds),
+            client=await runtime.connection(),
+            nats_url=runtime.settings.nats_url,
+            nkey_seed=runtime.secret("voting.nats"),
+            clock=runtime.clock,
+        )
+        await reactor.run(lambda: runtime.ready("process-managers"))
+
     return App(
         "voting",
-        [Part("owner", own), Part("projections", project), Part("queries", answer)],
+        [
+            Part("owner", own),
+            Part("projections", project),
+            Part("queries", answer),
+            Part("process-managers", react),
+        ],
     )

@@ -87,6 +87,7 @@ class Ballot:
     closes_at: datetime | None = None
     votes_per_voter: int = 1
     changeable: bool = False
+    planned: bool = False
     votes: dict[str, Votes] = field(default_factory=dict)  # voter_id -> votes
     counts: dict[str, int] = field(default_factory=dict)  # song_id -> votes
     suspended: set[str] = field(default_factory=set)
@@ -188,6 +189,10 @@ def _open(command: OpenBallot, ballot: Ballot) -> Sequence[BallotEvent]:
         case BallotStatus.OPEN:
             return []
         case BallotStatus.PREPARED | BallotStatus.CLOSED:
+            if command.due_at is not None and ballot.opened_before:
+                return []  # A person or this very schedule has opened it already.
+            if _is_stale(command.due_at, ballot.opens_at):
+                return []
             return [BallotOpened(show_id=command.show_id)]
 
 
@@ -198,9 +203,16 @@ def _close(command: CloseBallot, ballot: Ballot) -> Sequence[BallotEvent]:
         case BallotStatus.PREPARED:
             raise BallotNotOpen
         case BallotStatus.OPEN:
+            if _is_stale(command.due_at, ballot.closes_at):
+                return []
             return [BallotClosed(show_id=command.show_id)]
         case BallotStatus.CLOSED | BallotStatus.FINALIZED:
             return []
+
+
+def _is_stale(due_at: datetime | None, hour: datetime | None) -> bool:
+    """Whether a schedule was made for another hour than the ballot has by now."""
+    return due_at is not None and due_at != hour
 
 
 def _suspend(command: SuspendVoter, ballot: Ballot) -> Sequence[BallotEvent]:
@@ -222,6 +234,11 @@ def _reinstate(command: ReinstateVoter, ballot: Ballot) -> Sequence[BallotEvent]
 def _set_up(command: SetUpBallot, ballot: Ballot) -> Sequence[BallotEvent]:
     if not command.candidates:
         raise NoCandidates
+    if command.planned:
+        if ballot.status is None and command.opens_at is None:
+            raise BallotUnknown  # There is nothing to plan, and no plan to take back.
+        if ballot.status is not None and not ballot.planned:
+            return []  # Somebody has prepared it by hand.
     candidates = {item.song_id: item for item in command.candidates}
     prepared = BallotPrepared(
         show_id=command.show_id,
@@ -230,6 +247,7 @@ def _set_up(command: SetUpBallot, ballot: Ballot) -> Sequence[BallotEvent]:
         closes_at=command.closes_at,
         votes_per_voter=command.votes_per_voter,
         changeable=command.changeable,
+        planned=command.planned,
     )
     if ballot.status is not None and _policy(prepared) == _policy_of(ballot):
         return []
@@ -239,8 +257,14 @@ def _set_up(command: SetUpBallot, ballot: Ballot) -> Sequence[BallotEvent]:
 
 
 def _policy(event: BallotPrepared) -> tuple[object, ...]:
-    candidates = {item.song_id: item.title for item in event.candidates}
-    return candidates, event.opens_at, event.closes_at, event.votes_per_voter, event.changeable
+    return (
+        {item.song_id: item.title for item in event.candidates},
+        event.opens_at,
+        event.closes_at,
+        event.votes_per_voter,
+        event.changeable,
+        event.planned,
+    )
 
 
 def _policy_of(ballot: Ballot) -> tuple[object, ...]:
@@ -250,6 +274,7 @@ def _policy_of(ballot: Ballot) -> tuple[object, ...]:
         ballot.closes_at,
         ballot.votes_per_voter,
         ballot.changeable,
+        ballot.planned,
     )
 
 
@@ -308,6 +333,7 @@ def evolve(ballot: Ballot, event: BallotEvent) -> Ballot:
             ballot.counts = dict.fromkeys(ballot.candidates, 0)
             ballot.opens_at, ballot.closes_at = event.opens_at, event.closes_at
             ballot.votes_per_voter, ballot.changeable = event.votes_per_voter, event.changeable
+            ballot.planned = event.planned
         case BallotOpened():
             ballot.status = BallotStatus.OPEN
             ballot.opened_before = True
@@ -345,7 +371,8 @@ def answer(
         case SetUpBallot(show_id=show_id):
             return BallotReceipt(show_id=show_id, status=ballot.status or BallotStatus.PREPARED)
         case OpenBallot(show_id=show_id):
-            return BallotReceipt(show_id=show_id, status=BallotStatus.OPEN)
+            status = BallotStatus.OPEN if events else ballot.status
+            return BallotReceipt(show_id=show_id, status=status or BallotStatus.OPEN)
         case CloseBallot(show_id=show_id):
             status = BallotStatus.CLOSED if events else ballot.status
             return BallotReceipt(show_id=show_id, status=status or BallotStatus.CLOSED)

@@ -24,3 +24,9 @@ class Settings(ChassisSettings):
         "events",
         ge=1,
     )
+    ballot_opens_before_seconds: int = setting(
+        86_400,
+        "How long before its show starts a planned ballot opens; it closes when the show starts.",
+        "seconds",
+        ge=0,
+    )

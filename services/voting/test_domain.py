@@ -1,7 +1,8 @@
 """The rules of the ballot, one by one: given what happened, when someone asks, then this."""
 
 from collections import Counter
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -318,6 +319,56 @@ def test_changes_nothing_when_a_closed_ballot_is_closed(
 def test_refuses_to_close_when_it_was_never_open() -> None:
     spec.given().when(CLOSE).then_rejected(BallotUnknown)
     spec.given(PREPARED).when(CLOSE).then_rejected(BallotNotOpen)
+
+
+# ---------------------------------------------------------------------------------- schedules
+
+HOUR = NOW + timedelta(hours=1)
+LATER = NOW + timedelta(hours=3)
+SCHEDULED = prepared(opens_at=HOUR, closes_at=LATER)
+OPEN_DUE = OpenBallot(show_id=SHOW, due_at=HOUR)
+CLOSE_DUE = CloseBallot(show_id=SHOW, due_at=LATER)
+
+
+def test_opens_and_closes_when_its_hours_have_come() -> None:
+    spec.given(SCHEDULED).when(OPEN_DUE).then(OPENED)
+    spec.given(SCHEDULED, OPENED).when(CLOSE_DUE).then(CLOSED)
+
+
+def test_changes_nothing_when_what_is_due_was_for_another_hour() -> None:
+    for hours in (prepared(opens_at=LATER), prepared()):
+        outcome = spec.given(hours).when(OPEN_DUE).then_nothing()
+        outcome.and_answers(BallotReceipt(show_id=SHOW, status=BallotStatus.PREPARED))
+    outcome = spec.given(prepared(closes_at=HOUR), OPENED).when(CLOSE_DUE).then_nothing()
+    outcome.and_answers(BallotReceipt(show_id=SHOW, status=BallotStatus.OPEN))
+
+
+def test_stays_closed_when_its_opening_comes_a_second_time() -> None:
+    spec.given(SCHEDULED, OPENED, CLOSED).when(OPEN_DUE).then_nothing()
+
+
+PLAN = SetUpBallot(
+    show_id=SHOW, candidates=CANDIDATES, opens_at=HOUR, closes_at=LATER, planned=True
+)
+PLANNED = prepared(opens_at=HOUR, closes_at=LATER, planned=True)
+UNPLANNED = prepared(planned=True)
+
+
+def test_follows_its_show_when_it_was_planned() -> None:
+    without_hours = replace(PLAN, opens_at=None, closes_at=None)
+    spec.given().when(PLAN).then(PLANNED)
+    spec.given(PLANNED).when(without_hours).then(UNPLANNED)
+    spec.given(UNPLANNED).when(PLAN).then(PLANNED)
+
+
+def test_plans_nothing_when_there_are_no_hours_to_plan() -> None:
+    spec.given().when(replace(PLAN, opens_at=None, closes_at=None)).then_rejected(BallotUnknown)
+
+
+def test_stays_as_it_is_when_somebody_prepared_it_by_hand() -> None:
+    spec.given(PREPARED).when(PLAN).then_nothing()
+    by_hand = replace(PLAN, planned=False)
+    spec.given(PLANNED).when(by_hand).then(SCHEDULED)
 
 
 # ---------------------------------------------------------------------------------- the outcome

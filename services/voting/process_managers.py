@@ -1,0 +1,119 @@
+"""What news asks of ballots: the ballot of a coming show is planned, opened and closed at its
+hours, and scored when it is known what was played.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import partial
+
+from contracts.catalog import (
+    PlayedSet,
+    SetlistChanged,
+    SetlistRecorded,
+    ShowChanged,
+    ShowScheduled,
+)
+from contracts.voting import (
+    BallotPrepared,
+    CloseBallot,
+    FinalizeBallot,
+    OpenBallot,
+    PlanBallot,
+)
+from libs.kernel.messages import Command
+from libs.kernel.reactions import Cancel, ProcessManager, Reaction, Schedule, Send
+from libs.kernel.recorded import Recorded
+
+DAY = timedelta(days=1)
+
+
+def process_managers(opens_before_seconds: int) -> list[ProcessManager]:
+    """All of voting's.
+
+    opens_before_seconds   how long before its show starts a planned ballot opens
+    """
+    return [
+        ProcessManager(
+            name="ballots-of-shows",
+            log="catalog",
+            aggregate="show",
+            events=(ShowScheduled, ShowChanged),
+            react=partial(plan_ballot, opens_before_seconds),
+        ),
+        ProcessManager(
+            name="hours-of-ballots",
+            log="voting",
+            aggregate="ballot",
+            events=(BallotPrepared,),
+            react=keep_hours,
+        ),
+        ProcessManager(
+            name="scores-of-ballots",
+            log="catalog",
+            aggregate="setlist",
+            events=(SetlistRecorded, SetlistChanged),
+            react=score,
+        ),
+    ]
+
+
+def plan_ballot(opens_before_seconds: int, recorded: Recorded) -> Sequence[Reaction]:
+    """A show to come has a ballot. What its hours are is looked up: news may tell only a part."""
+    match recorded.data:
+        case ShowScheduled() as show if not _may_be_to_come(show, recorded.at):
+            return []
+        case ShowChanged(local_date=None, local_time=None, time_zone=None, status=None):
+            return []  # Something else about it changed.
+        case ShowScheduled(show_id=show_id) | ShowChanged(show_id=show_id):
+            return [
+                Send(
+                    PlanBallot(
+                        show_id=show_id,
+                        opens_before_seconds=opens_before_seconds,
+                        catalog_position=recorded.position,
+                    )
+                )
+            ]
+        case _:
+            return []
+
+
+def _may_be_to_come(show: ShowScheduled, at: datetime) -> bool:
+    """Whether its start is known, and was not long ago wherever on earth it is."""
+    is_known = show.local_time is not None and show.time_zone is not None
+    return is_known and show.local_date >= (at - DAY).date()
+
+
+def keep_hours(recorded: Recorded) -> Sequence[Reaction]:
+    """A ballot opens and closes at the hours it was last prepared with."""
+    match recorded.data:
+        case BallotPrepared(show_id=show_id, opens_at=opens_at, closes_at=closes_at):
+            opening = OpenBallot(show_id=show_id, due_at=opens_at)
+            closing = CloseBallot(show_id=show_id, due_at=closes_at)
+            return [
+                _at(f"{show_id}.open", opens_at, opening),
+                _at(f"{show_id}.close", closes_at, closing),
+            ]
+        case _:
+            return []
+
+
+def _at(key: str, hour: datetime | None, command: Command[object]) -> Reaction:
+    return Cancel(key) if hour is None else Schedule(key, hour, command)
+
+
+def score(recorded: Recorded) -> Sequence[Reaction]:
+    """What was played scores the prediction. A ballot that is not closed will say no."""
+    match recorded.data:
+        case SetlistRecorded(show_id=show_id, sets=sets):
+            return [Send(FinalizeBallot(show_id=show_id, played=_played(sets)))]
+        case SetlistChanged(show_id=show_id, sets=list() as sets):
+            return [Send(FinalizeBallot(show_id=show_id, played=_played(sets)))]
+        case _:
+            return []
+
+
+def _played(sets: list[PlayedSet]) -> list[str]:
+    """The songs of a setlist, each once; without what came from a tape."""
+    songs = (song.song_id for part in sets for song in part.songs if not song.tape)
+    return list(dict.fromkeys(songs))

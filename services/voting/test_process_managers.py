@@ -1,0 +1,299 @@
+"""What news asks of ballots; and that on the real servers it comes to pass."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+import pytest
+
+from contracts.catalog import (
+    PlayedSet,
+    PlayedSong,
+    RecordSetlist,
+    RegisterSong,
+    ScheduleShow,
+    SetlistChanged,
+    SetlistRecorded,
+    ShowChanged,
+    ShowScheduled,
+    ShowStatus,
+)
+from contracts.voting import (
+    BallotPrepared,
+    BallotStatus,
+    CastVote,
+    CloseBallot,
+    FinalizeBallot,
+    GetBallot,
+    GetTally,
+    OpenBallot,
+    PlanBallot,
+    PrepareBallot,
+)
+from libs.bus import Bus
+from libs.eventlog.schedules import Schedules
+from libs.kernel.clock import system_clock
+from libs.kernel.errors import RemoteProblem, Unavailable
+from libs.kernel.ids import new_id
+from libs.kernel.messages import NOBODY, Caller, Event, registry, service_caller
+from libs.kernel.reactions import Cancel, Reaction, Schedule, Send
+from libs.kernel.recorded import Recorded
+from libs.testkit.services import bus_of, running_services
+from libs.testkit.stack import RunningDatabase, RunningNats
+from libs.testkit.waiting import eventually
+from services.voting.process_managers import keep_hours, plan_ballot, score
+
+NOW = datetime(2026, 11, 20, 21, 0, tzinfo=UTC)
+DAY_SECONDS = 86_400
+SHOW = "shw_1"
+OPENS = NOW + timedelta(hours=1)
+CLOSES = NOW + timedelta(hours=3)
+
+
+def recorded(event: Event) -> Recorded:
+    return Recorded(
+        id="evt_1",
+        type=registry.event_of[type(event)].type,
+        aggregate="show",
+        aggregate_id=SHOW,
+        at=NOW,
+        actor="usr_1",
+        causation_id="cmd_1",
+        correlation_id="cmd_1",
+        data=event,
+        position=42,
+    )
+
+
+# ---------------------------------------------------------------------------------- planning
+
+
+def planned(event: Event) -> Sequence[Reaction]:
+    return plan_ballot(DAY_SECONDS, recorded(event))
+
+
+def show(**known: Any) -> ShowScheduled:
+    usual: dict[str, Any] = {
+        "local_date": date(2026, 12, 1),
+        "local_time": time(20),
+        "time_zone": "Europe/London",
+    }
+    return ShowScheduled(show_id=SHOW, artist_id="art_1", **{**usual, **known})
+
+
+PLAN = Send(PlanBallot(show_id=SHOW, opens_before_seconds=DAY_SECONDS, catalog_position=42))
+
+
+def test_plans_a_ballot_when_a_coming_show_is_scheduled() -> None:
+    assert planned(show()) == [PLAN]
+    # Wherever it is, it may still be today.
+    assert planned(show(local_date=date(2026, 11, 19))) == [PLAN]
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [{"local_time": None}, {"time_zone": None}, {"local_date": date(1972, 5, 26)}],
+)
+def test_plans_nothing_when_a_show_is_over_or_its_start_unknown(unknown: dict[str, Any]) -> None:
+    assert planned(show(**unknown)) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"local_date": date(2026, 12, 2)},
+        {"local_time": time(21)},
+        {"time_zone": "UTC"},
+        {"status": ShowStatus.CANCELLED},
+    ],
+)
+def test_plans_anew_when_something_about_the_hours_changed(change: dict[str, Any]) -> None:
+    assert planned(ShowChanged(show_id=SHOW, **change)) == [PLAN]
+
+
+def test_plans_nothing_when_something_else_changed() -> None:
+    assert planned(ShowChanged(show_id=SHOW, tour="Europe '72")) == []
+
+
+# ---------------------------------------------------------------------------------- hours
+
+
+def prepared(opens_at: datetime | None, closes_at: datetime | None) -> BallotPrepared:
+    return BallotPrepared(
+        show_id=SHOW,
+        candidates=[],
+        opens_at=opens_at,
+        closes_at=closes_at,
+        votes_per_voter=1,
+        changeable=False,
+    )
+
+
+def test_schedules_opening_and_closing_when_a_ballot_has_hours() -> None:
+    assert keep_hours(recorded(prepared(OPENS, CLOSES))) == [
+        Schedule("shw_1.open", OPENS, OpenBallot(show_id=SHOW, due_at=OPENS)),
+        Schedule("shw_1.close", CLOSES, CloseBallot(show_id=SHOW, due_at=CLOSES)),
+    ]
+
+
+def test_takes_schedules_back_when_a_ballot_has_no_hours() -> None:
+    assert keep_hours(recorded(prepared(None, CLOSES)))[0] == Cancel("shw_1.open")
+    assert keep_hours(recorded(prepared(OPENS, None)))[1] == Cancel("shw_1.close")
+
+
+# ---------------------------------------------------------------------------------- scores
+
+SETS = [
+    PlayedSet(songs=[PlayedSong(song_id="bertha"), PlayedSong(song_id="ripple")]),
+    PlayedSet(songs=[PlayedSong(song_id="bertha"), PlayedSong(song_id="intro", tape=True)]),
+]
+SCORE = Send(FinalizeBallot(show_id=SHOW, played=["bertha", "ripple"]))
+
+
+def test_scores_when_it_is_known_what_was_played() -> None:
+    assert score(recorded(SetlistRecorded(show_id=SHOW, sets=SETS))) == [SCORE]
+    assert score(recorded(SetlistChanged(show_id=SHOW, sets=SETS))) == [SCORE]
+
+
+def test_scores_nothing_when_only_the_ids_of_a_setlist_changed() -> None:
+    assert score(recorded(SetlistChanged(show_id=SHOW, external_ids={"setlistfm": "1"}))) == []
+
+
+# ---------------------------------------------------------------------------------- for real
+
+
+class House:
+    """A running catalog and voting, as seen by one who may do everything."""
+
+    def __init__(self, bus: Bus, schedules: Schedules) -> None:
+        self.bus = bus
+        self.schedules = schedules
+        self.caller = service_caller("gateway")
+        self.show_id = new_id("shw_")
+        self.artist_id = new_id("art_")
+        self.songs = [new_id("sng_") for _ in range(3)]
+
+    async def send(self, command: Any) -> dict[str, Any]:
+        """Send a command; once more when somebody was not there yet."""
+        async with asyncio.timeout(20):
+            while True:
+                try:
+                    return await self.bus.send(command, caller=self.caller)
+                except Unavailable:
+                    continue
+
+    async def know_songs(self) -> None:
+        """The artist has played its songs before."""
+        past = new_id("shw_")
+        for number, song_id in enumerate(self.songs):
+            await self.send(
+                RegisterSong(song_id=song_id, artist_id=self.artist_id, title=f"Song {number}")
+            )
+        await self.send(
+            ScheduleShow(show_id=past, artist_id=self.artist_id, local_date=date(1972, 5, 26))
+        )
+        await self.send(RecordSetlist(show_id=past, sets=self.sets(*self.songs)))
+
+    async def schedule(self, starts_at: datetime, **known: Any) -> None:
+        """The catalog learns when the show starts."""
+        await self.send(
+            ScheduleShow(
+                show_id=self.show_id,
+                artist_id=self.artist_id,
+                local_date=starts_at.date(),
+                local_time=starts_at.time(),
+                time_zone="UTC",
+                **known,
+            )
+        )
+
+    async def until_status(self, status: BallotStatus) -> None:
+        """Wait until the tally says so."""
+
+        async def is_so() -> bool:
+            return await self._status() == status
+
+        await eventually(is_so, timeout_seconds=30)
+
+    async def plans(self) -> dict[str, datetime]:
+        """The hours that are scheduled for the show."""
+        prefix = f"hours-of-ballots.{self.show_id}"
+        return {
+            plan.key.rpartition(".")[2]: plan.when for plan in await self.schedules.list(prefix)
+        }
+
+    async def until_planned(self, **hours: datetime) -> None:
+        """Wait until exactly these hours are scheduled."""
+
+        async def are_planned() -> bool:
+            return await self.plans() == hours
+
+        await eventually(are_planned, timeout_seconds=30)
+
+    @staticmethod
+    def sets(*songs: str) -> list[PlayedSet]:
+        return [PlayedSet(songs=[PlayedSong(song_id=song_id) for song_id in songs])]
+
+    async def _status(self) -> str | None:
+        try:
+            answer = await self.bus.ask(GetTally(show_id=self.show_id), caller=NOBODY)
+        except (RemoteProblem, Unavailable):
+            return None  # Not prepared yet, or nobody is there yet.
+        return str(answer.result["status"])
+
+
+@pytest.fixture
+async def house(nats_server: RunningNats, database: RunningDatabase) -> AsyncIterator[House]:
+    async with (
+        running_services(["catalog", "voting"], nats_server, database),
+        bus_of("gateway", nats_server) as bus,
+    ):
+        client = await nats_server.connect("voting")
+        yield House(bus, Schedules(client, "voting"))
+        await client.close()
+
+
+@pytest.mark.connected
+async def test_opens_closes_and_scores_a_ballot_when_its_show_takes_place(house: House) -> None:
+    await house.know_songs()
+    await house.schedule(system_clock() + timedelta(seconds=6))
+    await house.until_status(BallotStatus.OPEN)
+    first = house.songs[0]
+    vote = CastVote(show_id=house.show_id, song_id=first)
+    await house.bus.send(vote, caller=Caller("usr_fan", ("member",)))
+    await house.until_status(BallotStatus.CLOSED)
+    await house.send(RecordSetlist(show_id=house.show_id, sets=house.sets(first)))
+    await house.until_status(BallotStatus.FINALIZED)
+    answer = await house.bus.ask(GetBallot(show_id=house.show_id), caller=NOBODY)
+    assert answer.result["score"]["hits"] == [first]
+
+
+@pytest.mark.connected
+async def test_moves_the_hours_when_the_show_is_moved(house: House) -> None:
+    start = (system_clock() + timedelta(days=5)).replace(microsecond=0)
+    day = timedelta(days=1)
+    await house.know_songs()
+    await house.schedule(start)
+    await house.until_planned(open=start - day, close=start)
+    await house.schedule(start + 2 * day)
+    await house.until_planned(open=start + day, close=start + 2 * day)
+    await house.schedule(start + 2 * day, status=ShowStatus.CANCELLED)
+    await house.until_planned()
+
+
+@pytest.mark.connected
+async def test_keeps_to_what_a_person_prepared_when_the_show_is_moved(house: House) -> None:
+    start = (system_clock() + timedelta(days=5)).replace(microsecond=0)
+    await house.know_songs()
+    await house.schedule(start)
+    await house.until_planned(open=start - timedelta(days=1), close=start)
+    by_hand = PrepareBallot(
+        show_id=house.show_id, song_ids=house.songs[:2], closes_at=start - timedelta(hours=1)
+    )
+    await house.send(by_hand)
+    await house.until_planned(close=start - timedelta(hours=1))
+    await house.schedule(start + timedelta(days=1))
+    await house.send(OpenBallot(show_id=house.show_id))
+    await house.until_status(BallotStatus.OPEN)
+    assert await house.plans() == {"close": start - timedelta(hours=1)}
