@@ -5,7 +5,6 @@
     Forbidden       live.origin-refused
     RateLimited     live.too-many-subscriptions
     Unavailable     live.full, live.draining
-    Unauthenticated live.token-expired
 
 Queries and commands are refused with problems of their own. What a client does about each close
 code is in docs/live-protocol.md.
@@ -18,7 +17,6 @@ from libs.kernel.errors import (
     Invalid,
     NotFound,
     RateLimited,
-    Unauthenticated,
     Unavailable,
 )
 
@@ -80,8 +78,3 @@ class Full(Unavailable):
 class Draining(Unavailable):
     code = "live.draining"
     title = "This gateway is stopping; another one takes you."
-
-
-class TokenExpired(Unauthenticated):
-    code = "live.token-expired"
-    title = "The token has expired; come back with a new one."
