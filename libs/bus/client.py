@@ -23,7 +23,11 @@ from libs.kernel.messages import Caller, Command, Query, registry
 from libs.kernel.slots import slot_of
 
 COMMAND_DEADLINE_SECONDS = 10.0
-ATTEMPT_TIMEOUT_SECONDS = 2.5
+ATTEMPT_SECONDS = (1.0, 1.0, 1.0, 2.0, 4.0)
+"""How long to wait for an answer before asking again; the last one holds for all later attempts. A
+message may have gone to an owner that is suspended, or down with the server: that is soon asked
+again. An owner that only takes its time is asked less often.
+"""
 QUERY_DEADLINE_SECONDS = 5.0
 RETRY_PAUSE_SECONDS = 0.05
 ITEMS_PER_MESSAGE_MAX = 2000
@@ -198,33 +202,31 @@ class _Slot:
 
     async def _deliver(self, calls: list[_Call]) -> None:
         """Send calls until every one is answered or out of time."""
+        silences = 0
         try:
-            while calls:
-                calls = await self._attempt(calls)
+            while calls := _drop_late(calls):
+                seconds = ATTEMPT_SECONDS[min(silences, len(ATTEMPT_SECONDS) - 1)]
+                calls, was_silent = await self._attempt(calls, seconds)
+                silences += was_silent
                 if calls:
                     await asyncio.sleep(RETRY_PAUSE_SECONDS)
-                    calls = _drop_late(calls)
         except BaseException as error:
             for call in calls:
                 if not call.future.done():
                     call.future.set_exception(NobodyAnswers(str(error), retry_after_seconds=1))
             raise
 
-    async def _attempt(self, calls: list[_Call]) -> list[_Call]:
-        """Send once; returns the calls that must be sent again."""
+    async def _attempt(
+        self, calls: list[_Call], timeout_seconds: float
+    ) -> tuple[list[_Call], bool]:
+        """Send once; returns the calls to send again, and whether that is for want of an answer."""
         payload = orjson.dumps([call.item for call in calls])
         try:
-            reply = await self._connection.request(
-                self._subject, payload, timeout=ATTEMPT_TIMEOUT_SECONDS
-            )
-        except (
-            NoRespondersError,
-            NatsTimeoutError,
-            TimeoutError,
-            ConnectionClosedError,
-            OutboundBufferLimitError,
-        ):
-            return calls
+            reply = await self._connection.request(self._subject, payload, timeout=timeout_seconds)
+        except (NatsTimeoutError, TimeoutError):
+            return calls, True
+        except (NoRespondersError, ConnectionClosedError, OutboundBufferLimitError):
+            return calls, False
         again = []
         for call, answer in zip(calls, orjson.loads(reply.data), strict=True):
             problem = answer.get("problem")
@@ -236,10 +238,11 @@ class _Slot:
                 call.future.set_exception(RemoteProblem(problem))
             else:
                 call.future.set_result(answer["answer"])
-        return again
+        return again, False
 
 
 def _drop_late(calls: list[_Call]) -> list[_Call]:
+    """Those whose callers still wait and have time; who is out of time is told."""
     now = asyncio.get_running_loop().time()
     kept = []
     for call in calls:
