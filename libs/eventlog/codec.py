@@ -15,7 +15,8 @@ from typing import Any
 
 import orjson
 
-from libs.eventlog.model import CloudEvent, RecordedCommit, UnknownEvent
+from libs.eventlog.model import COMMIT_BYTES_MAX, CloudEvent, RecordedCommit, UnknownEvent
+from libs.kernel.errors import TooLarge
 from libs.kernel.messages import Event, registry
 from libs.kernel.recorded import Recorded
 
@@ -58,8 +59,11 @@ def timestamp(at: datetime) -> str:
 
 
 def encode(events: list[CloudEvent]) -> bytes:
-    """The bytes of a commit."""
-    return orjson.dumps(events, option=orjson.OPT_UTC_Z)
+    """The bytes of a commit. raises   TooLarge; TypeError for a value JSON has no word for"""
+    payload = orjson.dumps(events, option=orjson.OPT_UTC_Z)
+    if len(payload) > COMMIT_BYTES_MAX:
+        raise TooLarge(f"a commit of {len(payload)} bytes")
+    return payload
 
 
 def decode(
@@ -99,7 +103,7 @@ def decode(
                 actor=raw["actor"],
                 causation_id=raw["causationid"],
                 correlation_id=raw["correlationid"],
-                data=spec.adapter.validate_python(data),
+                data=spec.validate(data),
                 position=position,
             )
         )

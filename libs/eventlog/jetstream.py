@@ -9,16 +9,22 @@ nothing, and only the leader of the stream knows what is in it.
 import asyncio
 import time
 from collections.abc import AsyncIterator, Collection, Sequence
+from typing import Any
 
-import orjson
 from nats.aio.client import Client
 
 from libs.eventlog.codec import decode, encode
-from libs.eventlog.model import NEW_STREAM, Commit, RecordedCommit, Revision, StreamHistory
+from libs.eventlog.model import (
+    APPEND_STREAMS_MAX,
+    NEW_STREAM,
+    Commit,
+    LogRecreated,
+    RecordedCommit,
+    Revision,
+    StreamHistory,
+    check,
+)
 from libs.eventlog.protocol import (
-    BATCH_COMMIT,
-    BATCH_ID,
-    BATCH_SEQUENCE,
     COMMIT_ID,
     EXPECTED_REVISION,
     Stored,
@@ -26,6 +32,7 @@ from libs.eventlog.protocol import (
     call,
     last_message,
     log_name,
+    publish_batch,
     raise_error,
     read_direct,
     request,
@@ -35,10 +42,12 @@ from libs.kernel.errors import Conflict, Unavailable
 from libs.kernel.ids import new_id
 
 APPEND_TIMEOUT_SECONDS = 2.0
-READ_TIMEOUT_SECONDS = 5.0
-LOAD_BATCH_MAX = 256
+READ_TIMEOUT_SECONDS = 1.5
+"""Short, since a question that goes down with its connection is never answered: ask again."""
+LAG_SECONDS_MAX = 5.0
+LOAD_MESSAGES_MAX = 1000
+LOAD_BYTES_MAX = 1024 * 1024
 ADOPT_DEADLINE_SECONDS = 10.0
-BATCH_MESSAGES_MAX = 1000
 
 
 class JetStreamLog:
@@ -56,13 +65,7 @@ class JetStreamLog:
 
         raises   Unavailable when it does not exist (yet) or cannot be reached
         """
-        answer = await call(
-            client,
-            f"STREAM.INFO.{log_name(service)}",
-            b"",
-            timeout_seconds=READ_TIMEOUT_SECONDS,
-        )
-        raise_error(answer)
+        answer = await _describe(client, service)
         return cls(client, service, answer["config"]["metadata"]["backline_epoch"])
 
     def subject(self, aggregate: str, aggregate_id: str) -> str:
@@ -70,8 +73,9 @@ class JetStreamLog:
         return f"evt.{self.service}.{aggregate}.{aggregate_id}"
 
     async def append(self, commits: Sequence[Commit]) -> list[Revision]:
-        if len(commits) > BATCH_MESSAGES_MAX:
-            raise ValueError(f"at most {BATCH_MESSAGES_MAX} streams in one append")
+        check(commits)
+        if len(commits) > APPEND_STREAMS_MAX:
+            raise ValueError(f"at most {APPEND_STREAMS_MAX} streams in one append")
         commit_id = new_id()
         payloads = [encode(commit.events) for commit in commits]
         try:
@@ -94,45 +98,36 @@ class JetStreamLog:
         self, commits: Sequence[Commit], payloads: list[bytes], commit_id: str
     ) -> list[Revision]:
         """Several streams in one atomic batch, named by the commit's id: never used twice."""
-        count = len(commits)
         messages = [
             (
                 self.subject(commit.aggregate, commit.aggregate_id),
                 payload,
-                _headers(commit, commit_id) | {BATCH_ID: commit_id, BATCH_SEQUENCE: str(number)},
+                _headers(commit, commit_id),
             )
-            for number, (commit, payload) in enumerate(zip(commits, payloads, strict=True), 1)
+            for commit, payload in zip(commits, payloads, strict=True)
         ]
-        for subject, payload, headers in messages[:-1]:
-            await self._client.publish(subject, payload, headers=headers)
-        subject, payload, headers = messages[-1]
-        headers[BATCH_COMMIT] = "1"
-        answer = await request(
-            self._client, subject, payload, headers, timeout_seconds=APPEND_TIMEOUT_SECONDS
+        last = await publish_batch(
+            self._client, messages, commit_id, timeout_seconds=APPEND_TIMEOUT_SECONDS
         )
-        raise_error(answer)
-        last = answer["seq"]
-        return [Revision(last - count + number) for number in range(1, count + 1)]
+        return _revisions(last - len(commits) + 1, len(commits))
 
     async def _adopt(self, commits: Sequence[Commit], commit_id: str) -> list[Revision]:
         """After an append without an answer: look whether it is there, through the leader.
+
+        One of its streams tells for all of them: they were written together, one after the other.
 
         raises   Conflict when the streams have moved on without it; Unavailable when it is not
                  there, or nobody could tell. It may still land later; the expected revision then
                  refuses whoever comes second, so a retry is safe.
         """
-        revisions = []
         deadline = time.monotonic() + ADOPT_DEADLINE_SECONDS
-        for commit in commits:
+        for index, commit in enumerate(commits):
             last = await self._last_until(commit, deadline)
-            sequence = NEW_STREAM if last is None else last.sequence
             if last is not None and last.headers.get(COMMIT_ID) == commit_id:
-                revisions.append(Revision(sequence))
-            elif sequence == commit.expected:
+                return _revisions(last.sequence - index, len(commits))
+            if (NEW_STREAM if last is None else last.sequence) == commit.expected:
                 raise Unavailable("the append did not land", retry_after_seconds=0.2)
-            else:
-                raise Conflict(f"{commit.aggregate}/{commit.aggregate_id} has moved on")
-        return revisions
+        raise Conflict("every stream of the append has moved on")
 
     async def _last_until(self, commit: Commit, deadline: float) -> Stored | None:
         """The leader's newest message of a stream, asked until it answers or time is up."""
@@ -156,42 +151,46 @@ class JetStreamLog:
         )
         if last is None:
             return StreamHistory([], NEW_STREAM)
-        stored = await self._read_stream(subject, after, last)
-        commits = [
-            decode(
-                message.payload,
-                aggregate=aggregate,
-                aggregate_id=aggregate_id,
-                position=message.sequence,
-                headers=message.headers,
-                strict=True,
-            )
-            for message in stored
-        ]
-        return StreamHistory(commits, Revision(last.sequence))
-
-    async def _read_stream(self, subject: str, after: int, last: Stored) -> list[Stored]:
-        """The stream's messages after a position, up to the newest one that its leader named.
-
-        Direct reads may be served by a replica that lags: what it does not have yet is asked again.
-        """
-        stored: list[Stored] = []
+        commits: list[RecordedCommit] = []
         position = after
-        deadline = time.monotonic() + READ_TIMEOUT_SECONDS
+        deadline = time.monotonic() + LAG_SECONDS_MAX
         while position < last.sequence:
-            body = {"batch": LOAD_BATCH_MAX, "seq": position + 1, "next_by_subj": subject}
-            page = await read_direct(
-                self._client, self._stream, body, timeout_seconds=READ_TIMEOUT_SECONDS
-            )
-            page = [message for message in page if message.sequence <= last.sequence]
+            page = await self._read_page(subject, position, last)
             if page:
-                stored += page
-                position = page[-1].sequence
+                commits += [_recorded(message, aggregate, aggregate_id) for message in page]
+                position = Revision(page[-1].sequence)
+                deadline = time.monotonic() + LAG_SECONDS_MAX
             elif time.monotonic() > deadline:
                 raise Unavailable("a replica of the log lags too far behind")
             else:
                 await asyncio.sleep(0.05)
-        return stored
+        return StreamHistory(commits, Revision(last.sequence))
+
+    async def _read_page(self, subject: str, after: int, last: Stored) -> list[Stored]:
+        """The stream's next messages after a position, up to the newest one its leader named.
+
+        A page is small enough to be decoded without holding up everybody else. It may be served by
+        a replica that lags: what it does not have yet is missing at the end, and asked again.
+        """
+        body = {
+            "seq": after + 1,
+            "next_by_subj": subject,
+            "batch": LOAD_MESSAGES_MAX,
+            "max_bytes": LOAD_BYTES_MAX,
+        }
+        page = await read_direct(
+            self._client, self._stream, body, timeout_seconds=READ_TIMEOUT_SECONDS
+        )
+        return [message for message in page if message.sequence <= last.sequence]
+
+    async def confirm_epoch(self) -> None:
+        """Make sure that this is still the log that was opened.
+
+        raises   LogRecreated; Unavailable
+        """
+        answer = await _describe(self._client, self.service)
+        if answer["config"]["metadata"]["backline_epoch"] != self.epoch:
+            raise LogRecreated(f"the log of {self.service} was recreated")
 
     def follow(
         self, *, after: int, events: Collection[type] | None = None, batch_events_max: int = 5000
@@ -202,18 +201,37 @@ class JetStreamLog:
             after=after,
             events=events,
             batch_events_max=batch_events_max,
+            confirm_epoch=self.confirm_epoch,
         )
 
     async def last_position(self) -> int:
-        answer = await call(
-            self._client,
-            f"STREAM.INFO.{self._stream}",
-            orjson.dumps({}),
-            timeout_seconds=READ_TIMEOUT_SECONDS,
-        )
-        raise_error(answer)
+        answer = await _describe(self._client, self.service)
         position: int = answer["state"]["last_seq"]
         return position
+
+
+async def _describe(client: Client, service: str) -> dict[str, Any]:
+    answer = await call(
+        client, f"STREAM.INFO.{log_name(service)}", b"", timeout_seconds=READ_TIMEOUT_SECONDS
+    )
+    raise_error(answer)
+    return answer
+
+
+def _recorded(message: Stored, aggregate: str, aggregate_id: str) -> RecordedCommit:
+    return decode(
+        message.payload,
+        aggregate=aggregate,
+        aggregate_id=aggregate_id,
+        position=message.sequence,
+        headers=message.headers,
+        strict=True,
+    )
+
+
+def _revisions(first: int, count: int) -> list[Revision]:
+    """Of messages that were stored one after the other."""
+    return [Revision(first + number) for number in range(count)]
 
 
 def _headers(commit: Commit, commit_id: str) -> dict[str, str]:

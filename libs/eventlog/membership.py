@@ -15,7 +15,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
-from libs.eventlog.protocol import raise_error, read_direct, request
+from libs.eventlog.protocol import raise_error, read_last, request
 from libs.kernel.errors import Unavailable
 
 BUCKET_STREAM = "KV_MEMBERS"
@@ -59,29 +59,43 @@ class Membership:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._woken.wait(), RENEW_SECONDS)
         finally:
-            with suppress(NatsError, Unavailable, TimeoutError):
+            with suppress(NatsError):
                 await subscription.unsubscribe()
+            with suppress(Unavailable):
                 await self._leave()
 
     async def _renew_and_look(self) -> None:
         try:
-            asked_at = time.monotonic()
-            if asked_at - self._renewed_at >= RENEW_SECONDS * 0.9:
-                await self._put(b"alive", {"Nats-TTL": f"{TTL_SECONDS}s"})
-                self._renewed_at = asked_at
+            if time.monotonic() - self._renewed_at >= RENEW_SECONDS * 0.9:
+                await self._renew()
             members = await self._look()
+            if self._member not in members:  # It expired; or NATS, whose bucket is in memory, did.
+                await self._renew()
+                members = await self._look()
         except Unavailable:
-            if self.is_current:
-                return
-            members = frozenset()
+            return  # What was true stays so until our time to live is over.
+        await self._change(members)
+
+    async def _renew(self) -> None:
+        """Say that we are alive.
+
+        Who was suspended or cut off for so long that others took its place gives up everything
+        first: it has moved on meanwhile, also if the members turn out to be the same as before.
+        """
+        if not self.is_current:
+            await self._change(frozenset())
+        asked_at = time.monotonic()
+        await self._put(b"alive", {"Nats-TTL": f"{TTL_SECONDS}s"})
+        self._renewed_at = asked_at
+
+    async def _change(self, members: frozenset[str]) -> None:
         if members != self._members:
             self._members = members
             await self._on_change(members)
 
     async def _look(self) -> frozenset[str]:
-        body = {"multi_last": [self._prefix + "*"], "batch": 1000}
-        found = await read_direct(
-            self._client, BUCKET_STREAM, body, timeout_seconds=CALL_TIMEOUT_SECONDS
+        found = await read_last(
+            self._client, BUCKET_STREAM, self._prefix + "*", timeout_seconds=CALL_TIMEOUT_SECONDS
         )
         return frozenset(
             stored.subject.removeprefix(self._prefix)

@@ -7,7 +7,14 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, field
 
 from libs.eventlog.codec import decode, encode, types_of
-from libs.eventlog.model import NEW_STREAM, Commit, RecordedCommit, Revision, StreamHistory
+from libs.eventlog.model import (
+    NEW_STREAM,
+    Commit,
+    RecordedCommit,
+    Revision,
+    StreamHistory,
+    check,
+)
 from libs.kernel.errors import Conflict
 from libs.kernel.ids import new_id
 
@@ -33,18 +40,15 @@ class MemoryLog:
     _grown: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def append(self, commits: Sequence[Commit]) -> list[Revision]:
+        check(commits)
         for commit in commits:
             key = (commit.aggregate, commit.aggregate_id)
             if self._revisions.get(key, NEW_STREAM) != commit.expected:
                 raise Conflict(f"{commit.aggregate}/{commit.aggregate_id} has moved on")
-        for commit in commits:
+        payloads = [encode(commit.events) for commit in commits]
+        for commit, payload in zip(commits, payloads, strict=True):
             self._messages.append(
-                _Stored(
-                    commit.aggregate,
-                    commit.aggregate_id,
-                    encode(commit.events),
-                    dict(commit.headers),
-                )
+                _Stored(commit.aggregate, commit.aggregate_id, payload, dict(commit.headers))
             )
             self._revisions[commit.aggregate, commit.aggregate_id] = len(self._messages)
         async with self._grown:

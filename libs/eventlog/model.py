@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NewType, Protocol
 
-from libs.kernel.errors import BacklineError
+from libs.kernel.errors import BacklineError, Unavailable
 from libs.kernel.recorded import Recorded
 
 Revision = NewType("Revision", int)
@@ -12,6 +12,10 @@ Revision = NewType("Revision", int)
 
 NEW_STREAM = Revision(0)
 """The revision of a stream that does not exist yet."""
+
+APPEND_STREAMS_MAX = 1000
+COMMIT_BYTES_MAX = 8_000_000
+"""Less than the 8 MiB that the server takes in one message, since headers count too."""
 
 CloudEvent = dict[str, Any]
 """One event in the CloudEvents 1.0 JSON format, ready to be encoded."""
@@ -21,6 +25,12 @@ class UnknownEvent(BacklineError):
     """An event type that this build does not know: it may not decide on such a history."""
 
     code = "unknown-event"
+
+
+class LogRecreated(Unavailable):
+    """The log was made anew: positions of the old one mean nothing in it. Open it again."""
+
+    code = "log-recreated"
 
 
 @dataclass(slots=True)
@@ -59,6 +69,15 @@ class StreamHistory:
     revision: Revision
 
 
+def check(commits: Sequence[Commit]) -> None:
+    """What every log expects of an append. raises   ValueError"""
+    streams = {(commit.aggregate, commit.aggregate_id) for commit in commits}
+    if not commits or len(streams) != len(commits):
+        raise ValueError("one commit for each of one or more streams")
+    if not all(commit.events for commit in commits):
+        raise ValueError("a commit without events")
+
+
 class EventLog(Protocol):
     """One service's log.
 
@@ -72,10 +91,12 @@ class EventLog(Protocol):
     async def append(self, commits: Sequence[Commit]) -> list[Revision]:
         """Add one commit to each of one or more streams, all of them or none, fsynced.
 
-        commits  at most one per stream
+        commits  one per stream, of at most APPEND_STREAMS_MAX streams
         returns  the revision of each stream after its commit, in the order given
         raises   Conflict when a stream is not at the expected revision;
-                 Unavailable when the outcome could not be learned, or the log cannot be reached
+                 TooLarge when a commit is more than the log takes in one message;
+                 Unavailable when the outcome could not be learned, or the log cannot be reached:
+                 it may still land, so whoever tries again must expect the revision it then finds
         source   docs/adr/0004-a-commit-is-one-message.md
         """
         ...
@@ -95,8 +116,10 @@ class EventLog(Protocol):
         """Read the whole log after a position, oldest first, then go on as it grows. Never ends.
 
         events   the classes wanted; others are left out (their commits still move the position)
-        yields   what has arrived, up to about `batch_events_max` events at a time; an empty list,
-                 at least once a second, when there is nothing more to read
+        yields   what has arrived, up to about `batch_events_max` events at a time; an empty list
+                 when there is nothing more to read: at once when that is so from the beginning,
+                 then after every second without anything new
+        raises   LogRecreated when it is not the log any more whose positions we know
         """
         ...
 

@@ -9,18 +9,31 @@ source    https://docs.nats.io/reference/reference-protocols/nats_api_reference;
 
 import asyncio
 from base64 import b64decode
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any
 
 import orjson
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.errors import ConnectionClosedError, NoRespondersError, OutboundBufferLimitError
+from nats.errors import (
+    ConnectionClosedError,
+    ConnectionDrainingError,
+    ConnectionReconnectingError,
+    MaxPayloadError,
+    NoRespondersError,
+    OutboundBufferLimitError,
+    StaleConnectionError,
+)
+from nats.errors import Error as NatsError
 from nats.errors import TimeoutError as NatsTimeoutError
 
-from libs.kernel.errors import BacklineError, Conflict, Unavailable
+from libs.kernel.errors import BacklineError, Conflict, TooLarge, Unavailable
 
 API = "$JS.API"
+LOOK_SECONDS = 0.1
 
 EXPECTED_REVISION = "Nats-Expected-Last-Subject-Sequence"
 BATCH_ID = "Nats-Batch-Id"
@@ -31,7 +44,8 @@ COMMIT_ID = "Backline-Commit"
 NOT_FOUND = 10037
 WRONG_LAST_SEQUENCE = frozenset({10071, 10164})
 STREAM_NOT_FOUND = 10059
-CONSUMER_GONE = frozenset({10013, 10014})
+PASSING = frozenset({10059, 10176, 10210})
+"""What mends itself: no such stream (yet), a batch cut in two by an outage, too many batches."""
 
 
 class Unanswered(Unavailable):
@@ -55,12 +69,74 @@ def log_name(service: str) -> str:
     return f"EVT_{service.upper()}"
 
 
+@contextmanager
+def reaching(timeout_seconds: float) -> Iterator[None]:
+    """Turn what the client raises when the server cannot be reached into our kinds.
+
+    raises   Unanswered when no answer came in time; Unavailable when nobody is there to answer, or
+             the connection is not; TooLarge when the server takes no such message
+    """
+    try:
+        yield
+    except NoRespondersError:
+        raise Unavailable("JetStream does not answer", retry_after_seconds=0.5) from None
+    except (NatsTimeoutError, TimeoutError):
+        raise Unanswered(
+            f"no answer in time ({timeout_seconds} s)", retry_after_seconds=0.5
+        ) from None
+    except MaxPayloadError:
+        raise TooLarge("more than one message can hold") from None
+    except (
+        ConnectionClosedError,
+        ConnectionDrainingError,
+        ConnectionReconnectingError,
+        OutboundBufferLimitError,
+        StaleConnectionError,
+    ) as error:
+        raise Unavailable(str(error), retry_after_seconds=0.5) from None
+
+
+class _Watching:
+    """Cuts a wait short when the connection is gone over which the answer was to come.
+
+    What was asked while there was no connection is sent once there is one, and may be awaited.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._connection = client.stats["reconnects"]
+        self._loop = asyncio.get_running_loop()
+        self._limit = asyncio.timeout(None)
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def __aenter__(self) -> None:
+        await self._limit.__aenter__()
+        if self._client.is_connected:
+            self._look()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        await self._limit.__aexit__(kind, error, traceback)
+
+    def _look(self) -> None:
+        if self._client.stats["reconnects"] == self._connection:
+            self._timer = self._loop.call_later(LOOK_SECONDS, self._look)
+        else:
+            self._limit.reschedule(self._loop.time())
+
+
 async def call(
     client: Client, subject: str, body: Any, *, timeout_seconds: float
 ) -> dict[str, Any]:
     """One request to the JetStream API; its JSON answer, which may hold an `error`.
 
-    raises   Unanswered when none came in time; Unavailable when nobody is there to answer
+    raises   as `reaching` does
     """
     payload = body if isinstance(body, bytes) else orjson.dumps(body)
     return await request(client, f"{API}.{subject}", payload, None, timeout_seconds=timeout_seconds)
@@ -74,17 +150,38 @@ async def request(
     *,
     timeout_seconds: float,
 ) -> dict[str, Any]:
-    """One request; its JSON answer. raises as `call` does."""
-    try:
-        reply = await client.request(subject, payload, timeout=timeout_seconds, headers=headers)
-    except NoRespondersError:
-        raise Unavailable("JetStream does not answer", retry_after_seconds=0.5) from None
-    except (NatsTimeoutError, TimeoutError):
-        raise Unanswered(f"no answer within {timeout_seconds} s") from None
-    except (ConnectionClosedError, OutboundBufferLimitError) as error:
-        raise Unavailable(str(error), retry_after_seconds=0.5) from None
+    """One request; its JSON answer. raises as `reaching` does."""
+    with reaching(timeout_seconds):
+        async with _Watching(client):
+            reply = await client.request(subject, payload, timeout=timeout_seconds, headers=headers)
     answer: dict[str, Any] = orjson.loads(reply.data)
     return answer
+
+
+async def publish_batch(
+    client: Client,
+    messages: list[tuple[str, bytes, dict[str, str]]],
+    batch_id: str,
+    *,
+    timeout_seconds: float,
+) -> int:
+    """Store messages (subject, payload, headers) together or not at all; the sequence of the last.
+
+    batch_id   never used before, and never guessed
+    raises     as `reaching` and `raise_error` do
+    source     ADR-50 of nats-architecture-and-design
+    """
+    for number, (_, _, headers) in enumerate(messages, 1):
+        headers |= {BATCH_ID: batch_id, BATCH_SEQUENCE: str(number)}
+    with reaching(timeout_seconds):
+        for subject, payload, headers in messages[:-1]:
+            await client.publish(subject, payload, headers=headers)
+    subject, payload, headers = messages[-1]
+    headers[BATCH_COMMIT] = "1"
+    answer = await request(client, subject, payload, headers, timeout_seconds=timeout_seconds)
+    raise_error(answer)
+    sequence: int = answer["seq"]
+    return sequence
 
 
 def raise_error(answer: dict[str, Any]) -> None:
@@ -94,7 +191,7 @@ def raise_error(answer: dict[str, Any]) -> None:
         return
     if error.get("err_code") in WRONG_LAST_SEQUENCE:
         raise Conflict(error.get("description", ""))
-    if error.get("code") in {429, 503} or error.get("err_code") == STREAM_NOT_FOUND:
+    if error.get("code") in {429, 503} or error.get("err_code") in PASSING:
         raise Unavailable(error.get("description", ""), retry_after_seconds=0.5)
     raise JetStreamRefused(f"{error.get('err_code')}: {error.get('description')}")
 
@@ -109,12 +206,18 @@ async def last_message(
     client: Client, stream: str, subject: str, *, timeout_seconds: float
 ) -> Stored | None:
     """The newest message of a subject, as the stream's leader has it; None when there is none."""
-    answer = await call(
-        client,
-        f"STREAM.MSG.GET.{stream}",
-        {"last_by_subj": subject},
-        timeout_seconds=timeout_seconds,
-    )
+    body = {"last_by_subj": subject}
+    return await read_one(client, stream, body, timeout_seconds=timeout_seconds)
+
+
+async def read_one(
+    client: Client, stream: str, body: dict[str, Any], *, timeout_seconds: float
+) -> Stored | None:
+    """A message as the stream's leader has it; None when there is none.
+
+    body   which: {"last_by_subj"}, {"seq"} or {"seq", "next_by_subj"}
+    """
+    answer = await call(client, f"STREAM.MSG.GET.{stream}", body, timeout_seconds=timeout_seconds)
     if answer.get("error", {}).get("err_code") == NOT_FOUND:
         return None
     raise_error(answer)
@@ -136,35 +239,59 @@ async def read_direct(
 ) -> list[Stored]:
     """A batched direct read: one request, many replies, ended by a status message.
 
-    body     as in ADR-31: {"batch", "seq", "next_by_subj"} or {"multi_last": […]}
-    returns  the messages in order; none when there are none
-    raises   Unanswered when the next reply does not come in time
+    body     as in ADR-31: {"batch", "seq", "next_by_subj", "max_bytes"}
+    returns  the messages in order, as many as the bounds allow; none when there are none
+    raises   Unanswered when the next reply does not come in time; Unavailable
     """
+    found, _ = await _read_direct(client, stream, body, timeout_seconds)
+    return found
+
+
+async def read_last(
+    client: Client, stream: str, subjects: str, *, timeout_seconds: float
+) -> list[Stored]:
+    """The newest message of each subject that matches, all as of one moment. raises as above."""
+    body: dict[str, Any] = {"multi_last": [subjects]}
+    found: list[Stored] = []
+    while True:
+        page, end = await _read_direct(client, stream, body, timeout_seconds)
+        found += page
+        # The server sends about 64 MB at a time.
+        if not page or int(end.get("Nats-Num-Pending", "0")) == 0:
+            return found
+        body |= {"seq": page[-1].sequence + 1, "up_to_seq": int(end["Nats-UpTo-Sequence"])}
+
+
+async def _read_direct(
+    client: Client, stream: str, body: dict[str, Any], timeout_seconds: float
+) -> tuple[list[Stored], dict[str, str]]:
+    """The messages, and the headers of the status message that ends them."""
     inbox = client.new_inbox()
     replies: asyncio.Queue[Msg] = asyncio.Queue()
-    subscription = await client.subscribe(
-        inbox, cb=replies.put, pending_msgs_limit=-1, pending_bytes_limit=-1
-    )
+    with reaching(timeout_seconds):
+        subscription = await client.subscribe(
+            inbox, cb=replies.put, pending_msgs_limit=-1, pending_bytes_limit=-1
+        )
+        try:
+            await client.publish(f"{API}.DIRECT.GET.{stream}", orjson.dumps(body), reply=inbox)
+            async with _Watching(client):
+                return await _collect(replies, timeout_seconds)
+        finally:
+            with suppress(NatsError):  # It goes with the connection.
+                await subscription.unsubscribe()
+
+
+async def _collect(
+    replies: "asyncio.Queue[Msg]", timeout_seconds: float
+) -> tuple[list[Stored], dict[str, str]]:
     found: list[Stored] = []
-    try:
-        await client.publish(f"{API}.DIRECT.GET.{stream}", orjson.dumps(body), reply=inbox)
-        while True:
-            message = await asyncio.wait_for(replies.get(), timeout_seconds)
-            headers = message.headers or {}
-            status = headers.get("Status")
-            if status in {"204", "404"}:
-                return found
-            if status is not None:
-                raise Unavailable(f"direct read answered {status}", retry_after_seconds=0.5)
-            found.append(
-                Stored(
-                    headers["Nats-Subject"], int(headers["Nats-Sequence"]), message.data, headers
-                )
-            )
-    except TimeoutError:
-        raise Unanswered(f"no reply within {timeout_seconds} s") from None
-    except ConnectionClosedError as error:
-        raise Unavailable(str(error), retry_after_seconds=0.5) from None
-    finally:
-        if not client.is_closed:
-            await subscription.unsubscribe()
+    while True:
+        message = await asyncio.wait_for(replies.get(), timeout_seconds)
+        headers = message.headers or {}
+        status = headers.get("Status")
+        if status in {"204", "404"}:
+            return found, headers
+        if status is not None:
+            raise Unavailable(f"direct read answered {status}", retry_after_seconds=0.5)
+        subject, sequence = headers["Nats-Subject"], int(headers["Nats-Sequence"])
+        found.append(Stored(subject, sequence, message.data, headers))

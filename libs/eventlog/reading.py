@@ -2,32 +2,37 @@
 
 The reader asks for as many messages as it is ready to hold (credit), so a slow one is never
 flooded. JetStream numbers what it delivers to a consumer; a hole in those numbers means that
-messages were lost on the way (a connection broke), and the consumer is then made anew behind the
-last message seen.
+messages were lost on the way, and so may a connection that was made anew. The consumer is then
+made again behind the last message seen.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import suppress
+from typing import NamedTuple
 
 import orjson
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
-from nats.errors import ConnectionClosedError
 from nats.errors import Error as NatsError
 
 from libs.eventlog.codec import decode, types_of
-from libs.eventlog.model import RecordedCommit
-from libs.eventlog.protocol import API, call, log_name, raise_error
+from libs.eventlog.model import LogRecreated, RecordedCommit
+from libs.eventlog.protocol import API, call, log_name, raise_error, reaching
 from libs.kernel.errors import Unavailable
 from libs.kernel.ids import new_id
 
-CREDIT_MESSAGES = 128
+CREDIT_MESSAGES_MAX = 128
+CREDIT_MESSAGES_MIN = 8
+CREDIT_BYTES_MAX = 16 * 1024 * 1024
 PULL_EXPIRES_SECONDS = 10
 HEARTBEAT_SECONDS = 1.0
+LOOK_SECONDS = 0.25
 SILENCE_SECONDS_MAX = 4.0
 RETRY_SECONDS = 0.25
+CALL_TIMEOUT_SECONDS = 1.5
 INACTIVE_THRESHOLD_SECONDS = 30
 _NANOSECONDS = 1_000_000_000
 
@@ -43,35 +48,45 @@ async def follow(
     after: int,
     events: Collection[type] | None,
     batch_events_max: int,
+    confirm_epoch: Callable[[], Awaitable[None]],
 ) -> AsyncIterator[list[RecordedCommit]]:
     """See `EventLog.follow`. Waits out every outage; ends only when the connection is closed for
     good.
+
+    confirm_epoch   raises LogRecreated when the positions we know mean nothing any more
     """
     position = after
     wanted = types_of(events)
-    while True:
+    while not client.is_closed:
         reader = _Reader(client, service, position)
         try:
+            await confirm_epoch()
             await reader.open()
+            if reader.is_at_end:
+                yield []
             while True:
+                messages = await reader.take()
+                if not messages and reader.is_at_end:
+                    yield []
                 batch: list[RecordedCommit] = []
                 count = 0
-                for message in await reader.take():
+                for message in messages:
                     commit = _commit(message, wanted)
+                    position = commit.position
                     batch.append(commit)
                     count += len(commit.events)
                     if count >= batch_events_max:
-                        position = batch[-1].position
                         yield batch
                         batch, count = [], 0
                 if batch:
-                    position = batch[-1].position
-                yield batch
+                    yield batch
+        except LogRecreated:
+            raise
         except (Interrupted, Unavailable):
-            await asyncio.sleep(RETRY_SECONDS)
-            yield []
+            pass
         finally:
             await reader.close()
+        await asyncio.sleep(RETRY_SECONDS)
 
 
 def _commit(message: Msg, wanted: frozenset[str] | None) -> RecordedCommit:
@@ -80,22 +95,29 @@ def _commit(message: Msg, wanted: frozenset[str] | None) -> RecordedCommit:
         message.data,
         aggregate=aggregate,
         aggregate_id=aggregate_id,
-        position=_numbers(message)[0],
+        position=_numbers(message).position,
         headers=message.headers or {},
         wanted=wanted,
     )
 
 
-def _numbers(message: Msg) -> tuple[int, int]:
-    """Stream sequence and consumer sequence, from
-    `$JS.ACK.<stream>.<consumer>.<n>.<stream>.<consumer>.…`.
+class _Numbers(NamedTuple):
+    """What JetStream says about a message it delivers: its place in the log, its number among what
+    was delivered, and how many more there are at the moment.
+    """
 
-    Counted from the end, since a server with a domain puts two more tokens in front.
+    position: int
+    delivered: int
+    pending: int
+
+
+def _numbers(message: Msg) -> _Numbers:
+    """From `$JS.ACK.<stream>.<consumer>.<n>.<position>.<delivered>.<time>.<pending>`; a server with
+    a domain puts two more tokens in front of the stream.
     """
     tokens = message.reply.split(".")
-    if len(tokens) > 9:
-        return int(tokens[7]), int(tokens[8])
-    return int(tokens[5]), int(tokens[6])
+    first = 7 if len(tokens) > 9 else 5
+    return _Numbers(int(tokens[first]), int(tokens[first + 1]), int(tokens[first + 3]))
 
 
 class _Reader:
@@ -109,10 +131,14 @@ class _Reader:
         self._name = new_id("reader_")
         self._inbox = client.new_inbox()
         self._subscription: Subscription | None = None
+        self._connections = client.stats["reconnects"]
         self._arrived: deque[Msg] = deque()
         self._something = asyncio.Event()
         self._credit = 0
+        self._credit_max = CREDIT_MESSAGES_MAX
         self._delivered = 0
+        self._pending = 0
+        self._heard_at = asyncio.get_running_loop().time()
         self._interrupted = False
 
     async def open(self) -> None:
@@ -130,81 +156,96 @@ class _Reader:
             self._client,
             f"CONSUMER.CREATE.{self._stream}.{self._name}.{self._filter}",
             {"stream_name": self._stream, "config": config},
-            timeout_seconds=5.0,
+            timeout_seconds=CALL_TIMEOUT_SECONDS,
         )
         raise_error(answer)
-        try:
+        self._pending = answer["num_pending"]
+        with reaching(CALL_TIMEOUT_SECONDS):
             self._subscription = await self._client.subscribe(
                 self._inbox, cb=self._on_message, pending_msgs_limit=-1, pending_bytes_limit=-1
             )
-        except NatsError as error:
-            raise Interrupted from error
-        await self._pull(CREDIT_MESSAGES)
+        await self._pull()
+
+    @property
+    def is_at_end(self) -> bool:
+        """Whether there is nothing more to read, as far as JetStream has told us."""
+        return self._pending == 0 and not self._arrived
 
     async def close(self) -> None:
-        if self._subscription is None or self._client.is_closed:
-            return
-        try:
-            await self._subscription.unsubscribe()
-        except NatsError:
-            return  # The subscription went with its connection.
+        if self._subscription is not None and not self._client.is_closed:
+            with suppress(NatsError):  # The subscription went with its connection.
+                await self._subscription.unsubscribe()
 
-    async def _pull(self, count: int) -> None:
+    async def take(self) -> list[Msg]:
+        """What has arrived, oldest first; an empty list after a second without anything.
+
+        raises   Interrupted once everything that arrived in order has been taken; Unavailable
+        """
+        await self._wait()
+        taken = list(self._arrived)
+        self._arrived.clear()
+        if taken:
+            self._size_credit(taken)
+        elif self._is_interrupted():
+            raise Interrupted
+        if not self._interrupted and self._credit <= self._credit_max // 2:
+            await self._pull()
+        return taken
+
+    async def _wait(self) -> None:
+        """Until something has arrived, or for a second."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + HEARTBEAT_SECONDS
+        while not self._arrived and not self._is_interrupted() and loop.time() < deadline:
+            self._something.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._something.wait()
+
+    def _is_interrupted(self) -> bool:
+        silent = asyncio.get_running_loop().time() - self._heard_at > SILENCE_SECONDS_MAX
+        moved = self._client.stats["reconnects"] != self._connections
+        return self._interrupted or silent or moved
+
+    def _size_credit(self, taken: list[Msg]) -> None:
+        """Ask for fewer messages at a time when they are large."""
+        average = sum(len(message.data) for message in taken) // len(taken) + 1
+        fitting = CREDIT_BYTES_MAX // average
+        self._credit_max = max(CREDIT_MESSAGES_MIN, min(CREDIT_MESSAGES_MAX, fitting))
+
+    async def _pull(self) -> None:
+        count = self._credit_max - self._credit
         body = {
             "batch": count,
             "expires": PULL_EXPIRES_SECONDS * _NANOSECONDS,
             "idle_heartbeat": int(HEARTBEAT_SECONDS * _NANOSECONDS),
         }
         subject = f"{API}.CONSUMER.MSG.NEXT.{self._stream}.{self._name}"
-        try:
+        with reaching(CALL_TIMEOUT_SECONDS):
             await self._client.publish(subject, orjson.dumps(body), reply=self._inbox)
-        except ConnectionClosedError as error:
-            raise Interrupted from error
         self._credit += count
+        # Nothing is heard while nothing is asked for: silence counts from here.
+        self._heard_at = asyncio.get_running_loop().time()
 
     async def _on_message(self, message: Msg) -> None:
-        status = (message.headers or {}).get("Status")
+        self._heard_at = asyncio.get_running_loop().time()
+        headers = message.headers or {}
+        status = headers.get("Status")
         if status is None:
             self._on_delivered(message)
-        elif status == "100":
-            pass  # The server is alive and has nothing for us.
         elif status == "408":
-            unused = int((message.headers or {}).get("Nats-Pending-Messages", "0"))
-            self._credit -= unused
-        else:
+            self._credit -= int(headers.get("Nats-Pending-Messages", "0"))
+        elif status != "100":  # That one says that the server is alive and has nothing for us.
             self._interrupted = True
-        self._something.set()
+        if self._arrived or self._interrupted:
+            self._something.set()
 
     def _on_delivered(self, message: Msg) -> None:
-        consumer_sequence = _numbers(message)[1]
-        if consumer_sequence != self._delivered + 1:
+        numbers = _numbers(message)
+        if numbers.delivered != self._delivered + 1:
             self._interrupted = True
             return
-        self._delivered = consumer_sequence
+        self._delivered = numbers.delivered
+        self._pending = numbers.pending
         self._credit -= 1
         self._arrived.append(message)
-
-    async def take(self) -> list[Msg]:
-        """What has arrived, oldest first; an empty list after a second without anything."""
-        if not self._arrived:
-            await self._wait()
-        taken = list(self._arrived)
-        self._arrived.clear()
-        if not taken and self._interrupted:
-            raise Interrupted
-        if self._credit <= CREDIT_MESSAGES // 2:
-            await self._pull(CREDIT_MESSAGES - self._credit)
-        return taken
-
-    async def _wait(self) -> None:
-        loop = asyncio.get_running_loop()
-        started = loop.time()
-        try:
-            async with asyncio.timeout(SILENCE_SECONDS_MAX):
-                while not self._arrived and not self._interrupted:
-                    self._something.clear()
-                    await self._something.wait()
-                    if loop.time() - started >= HEARTBEAT_SECONDS:
-                        return
-        except TimeoutError:
-            self._interrupted = True

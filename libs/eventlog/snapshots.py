@@ -10,15 +10,7 @@ from dataclasses import dataclass
 from nats.aio.client import Client
 
 from libs.eventlog.model import Revision
-from libs.eventlog.protocol import (
-    BATCH_COMMIT,
-    BATCH_ID,
-    BATCH_SEQUENCE,
-    Stored,
-    raise_error,
-    read_direct,
-    request,
-)
+from libs.eventlog.protocol import publish_batch, read_last
 from libs.kernel.ids import new_id
 
 CHUNK_BYTES = 512 * 1024
@@ -69,32 +61,14 @@ class SnapshotStore:
             _CHUNKS: str(len(chunks)),
             _SCHEMA: snapshot.schema,
         }
-        for number, chunk in enumerate(chunks):
-            await self._write(aggregate, aggregate_id, number, chunk, headers, snapshot_id)
-        return True
-
-    async def _write(
-        self,
-        aggregate: str,
-        aggregate_id: str,
-        number: int,
-        chunk: bytes,
-        headers: dict[str, str],
-        batch_id: str,
-    ) -> None:
-        subject = self._subject(aggregate, aggregate_id, number)
-        batch = {BATCH_ID: batch_id, BATCH_SEQUENCE: str(number + 1)}
-        if number + 1 < int(headers[_CHUNKS]):
-            await self._client.publish(subject, chunk, headers=headers | batch)
-            return
-        answer = await request(
-            self._client,
-            subject,
-            chunk,
-            headers | batch | {BATCH_COMMIT: "1"},
-            timeout_seconds=SNAPSHOT_TIMEOUT_SECONDS,
+        messages = [
+            (self._subject(aggregate, aggregate_id, number), chunk, dict(headers))
+            for number, chunk in enumerate(chunks)
+        ]
+        await publish_batch(
+            self._client, messages, snapshot_id, timeout_seconds=SNAPSHOT_TIMEOUT_SECONDS
         )
-        raise_error(answer)
+        return True
 
     async def load(self, aggregate: str, aggregate_id: str, schema: str) -> Snapshot | None:
         """The newest snapshot of an aggregate; None when there is none of this schema, or it is
@@ -102,25 +76,26 @@ class SnapshotStore:
 
         raises   Unavailable
         """
-        first = await self._read(self._subject(aggregate, aggregate_id, 0))
-        if not first or first[0].headers.get(_SCHEMA) != schema:
-            return None
-        count = int(first[0].headers[_CHUNKS])
-        chunks = first
-        if count > 1:
-            chunks = await self._read(self._subject(aggregate, aggregate_id, "*"))
-        chunks = sorted(chunks, key=lambda chunk: int(chunk.subject.rsplit(".", 1)[1]))[:count]
-        ids = {chunk.headers[_ID] for chunk in chunks}
-        if len(chunks) != count or len(ids) != 1:
-            return None
-        state = b"".join(chunk.payload for chunk in chunks)
-        return Snapshot(Revision(int(first[0].headers[_REVISION])), schema, state)
-
-    async def _read(self, subject: str) -> list[Stored]:
-        body = {"multi_last": [subject], "batch": CHUNKS_MAX + 1}
-        return await read_direct(
-            self._client, self._stream, body, timeout_seconds=SNAPSHOT_TIMEOUT_SECONDS
+        found = await read_last(
+            self._client,
+            self._stream,
+            self._subject(aggregate, aggregate_id, "*"),
+            timeout_seconds=SNAPSHOT_TIMEOUT_SECONDS,
         )
+        # A longer snapshot from before may have left chunks behind the end of this one.
+        chunks = {int(chunk.subject.rsplit(".", 1)[1]): chunk for chunk in found}
+        first = chunks.get(0)
+        if first is None or first.headers[_SCHEMA] != schema:
+            return None
+        whole = [chunks.get(number) for number in range(int(first.headers[_CHUNKS]))]
+        pieces = [
+            chunk.payload
+            for chunk in whole
+            if chunk is not None and chunk.headers[_ID] == first.headers[_ID]
+        ]
+        if len(pieces) != len(whole):
+            return None
+        return Snapshot(Revision(int(first.headers[_REVISION])), schema, b"".join(pieces))
 
     def _subject(self, aggregate: str, aggregate_id: str, number: int | str) -> str:
         return f"snap.{self._service}.{aggregate}.{aggregate_id}.{number}"
