@@ -17,7 +17,12 @@ from libs.stack.supervisor import Plan, PortTaken, Supervisor
 
 app = typer.Typer()
 
-PROCESSES = ("gateway web", "voting.owner", "voting.projections voting.queries", "auth catalog")
+PROCESSES = (
+    "gateway web",
+    "voting.owner",
+    "voting.projections voting.queries voting.process-managers",
+    "auth catalog",
+)
 """What runs together: the gateway has its process, and so has the owner that everyone waits for."""
 
 EXIT_FAILED = 1
