@@ -6,10 +6,11 @@ what it sees is one moment: the points of all scores are the sum of all moves.
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -20,7 +21,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from libs.eventlog import Commit, EventLog, MemoryLog, Recorded, cloud_event
+from libs.eventlog import CloudEvent, Commit, EventLog, MemoryLog, Recorded, cloud_event
 from libs.eventlog.codec import timestamp
 from libs.eventlog.model import NEW_STREAM
 from libs.kernel.errors import NotFound
@@ -36,10 +37,13 @@ from libs.readmodel import (
     Write,
 )
 from libs.stack.postgres import DATABASE
+from libs.testkit import waiting
 from libs.testkit.stack import RunningDatabase
 
 SERVICE = "toy"
-PATIENCE_SECONDS = 20.0
+eventually = partial(waiting.eventually, timeout_seconds=20.0)
+"""Patient, since a busy machine makes databases and tables slowly."""
+
 _AT = datetime(2026, 11, 20, 20, 15, tzinfo=UTC)
 
 # ---------------------------------------------------------------------------------- said
@@ -164,6 +168,22 @@ QUERIES: Queries = {
 # ---------------------------------------------------------------------------------- the world
 
 
+def said(*events: Event) -> list[CloudEvent]:
+    """The events of one commit."""
+    return [
+        cloud_event(
+            one,
+            event_id=new_id(),
+            subject="game/g",
+            time=timestamp(_AT),
+            actor="",
+            causation_id="",
+            correlation_id="",
+        )
+        for one in events
+    ]
+
+
 @dataclass
 class World:
     """A log, a database in which nothing is yet, and what was told about changes."""
@@ -187,20 +207,8 @@ class World:
 
     async def record(self, *events: Event, headers: dict[str, str] | None = None) -> int:
         """Append one commit, a stream of its own; its position."""
-        said = [
-            cloud_event(
-                one,
-                event_id=new_id(),
-                subject="game/g",
-                time=timestamp(_AT),
-                actor="",
-                causation_id="",
-                correlation_id="",
-            )
-            for one in events
-        ]
         self.total += sum(one.points for one in events if isinstance(one, Scored))
-        commit = Commit("game", new_id(), said, NEW_STREAM, headers or {})
+        commit = Commit("game", new_id(), said(*events), NEW_STREAM, headers or {})
         return (await self.log.append([commit]))[-1]
 
     async def score(self, *players: str, points: int = 1) -> int:
@@ -282,13 +290,6 @@ class World:
             points = await connection.fetchval("select coalesce(sum(points), 0) from scores")
             moved = await connection.fetchval("select coalesce(sum(points), 0) from moves")
             assert points == moved == self.total
-
-
-async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Wait until a condition holds, for as long as our patience lasts."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not await condition():  # noqa: ASYNC110  # What we wait for is elsewhere.
-            await asyncio.sleep(0.02)
 
 
 @pytest.fixture

@@ -34,11 +34,7 @@ async def test_waits_when_postgresql_is_away_and_goes_on_when_it_is_back(
         answering(QUERIES, [SCORES], service="toy", engine=engine) as handlers,
     ):
         position = await world.score("ann")
-
-        async def interrupted() -> bool:
-            return runner.state is State.INTERRUPTED
-
-        await eventually(interrupted)
+        await eventually(lambda: runner.state is State.INTERRUPTED)
         with pytest.raises(ReadModelAway):
             await handlers[GetTotal](GetTotal(), NOBODY, None)
         server.server.start()
@@ -48,7 +44,7 @@ async def test_waits_when_postgresql_is_away_and_goes_on_when_it_is_back(
 
         server.server.child.kill()
         await world.score("bob")
-        await eventually(interrupted)
+        await eventually(lambda: runner.state is State.INTERRUPTED)
         server.server.start()
         await world.caught_up()
     await engine.dispose()

@@ -101,11 +101,7 @@ async def test_tells_from_a_new_publisher_when_tables_were_switched(world: World
         before = {notice["publisher"] for notice in world.notices}
         await _request(world)
         await _rebuilt(world, 2)
-
-        async def told_anew() -> bool:
-            return {notice["publisher"] for notice in world.notices} > before
-
-        await eventually(told_anew)
+        await eventually(lambda: {notice["publisher"] for notice in world.notices} > before)
 
 
 async def test_rebuilds_beside_the_old_tables_when_the_definition_changes(world: World) -> None:
@@ -159,11 +155,9 @@ async def test_gives_way_to_readers_when_the_switch_would_wait_for_long(
             await holding.start()
             await slow.fetch("select 1 from scores")
             await _request(world)
-
-            async def gave_way() -> bool:
-                return "A switch gives way to readers and tries again." in caplog.messages
-
-            await eventually(gave_way)
+            await eventually(
+                lambda: "A switch gives way to readers and tries again." in caplog.messages
+            )
             await world.score("bob")
             async with world.connected() as quick:
                 async with asyncio.timeout(5):
@@ -244,11 +238,7 @@ async def test_a_build_stops_at_an_event_that_fails_and_nobody_reads_it(world: W
         world.running() as runner,
         answering(QUERIES, [SCORES], service="toy", engine=engine) as handlers,
     ):
-
-        async def failed() -> bool:
-            return runner.state is State.FAILED
-
-        await eventually(failed)
+        await eventually(lambda: runner.state is State.FAILED)
         with pytest.raises(Unavailable):
             await handlers[GetTotal](GetTotal(), NOBODY, None)
     await engine.dispose()
@@ -261,11 +251,7 @@ async def test_a_rebuild_heals_tables_that_someone_has_spoiled(world: World) -> 
         async with world.connected() as connection:
             await connection.execute("alter table scores add constraint few check (points < 2)")
         await world.score("ann")
-
-        async def stands_still() -> bool:
-            return runner.state is State.FAILED
-
-        await eventually(stands_still)
+        await eventually(lambda: runner.state is State.FAILED)
         await _request(world)
         await _rebuilt(world, 2)
         await world.caught_up()

@@ -1,9 +1,13 @@
 """Projections against a real PostgreSQL: whatever goes away, they end up true."""
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from sqlalchemy.engine import make_url
 
 from libs.readmodel import Database, Projection, State
@@ -18,8 +22,22 @@ from libs.readmodel.conftest import (
 )
 from libs.readmodel.errors import Superseded
 from libs.readmodel.tables import Tables
+from libs.telemetry import use_tracers
 
 pytestmark = pytest.mark.connected
+
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+@pytest.fixture
+def exporter() -> Iterator[InMemorySpanExporter]:
+    """Every span that ends, in memory."""
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    use_tracers(lambda _service: provider.get_tracer("test"))
+    yield exporter
+    use_tracers(None)
 
 
 async def test_makes_database_schema_and_tables_when_there_are_none(
@@ -29,11 +47,7 @@ async def test_makes_database_schema_and_tables_when_there_are_none(
     await world.score("ann", "bob", "ann")
     async with world.running() as runner:
         await world.caught_up()
-
-        async def follows() -> bool:
-            return runner.state is State.FOLLOWING
-
-        await eventually(follows)
+        await eventually(lambda: runner.state is State.FOLLOWING)
     async with world.connected() as connection:
         rows = await connection.fetch("select player, points from scores order by player")
         assert [tuple(row) for row in rows] == [("ann", 2), ("bob", 1)]
@@ -53,11 +67,7 @@ async def test_tells_what_changed_when_it_is_saved(world: World) -> None:
         await world.caught_up()
         first = await world.score("ann", "bob")
         second = await world.score("ann")
-
-        async def told() -> bool:
-            return any(notice["position"] == second for notice in world.notices)
-
-        await eventually(told)
+        await eventually(lambda: any(notice["position"] == second for notice in world.notices))
     numbers = [notice["n"] for notice in world.notices]
     assert numbers == list(range(1, len(numbers) + 1))
     assert {notice["publisher"] for notice in world.notices} == {world.notices[0]["publisher"]}
@@ -70,11 +80,9 @@ async def test_tells_what_changed_when_it_is_saved(world: World) -> None:
 
 async def test_tells_that_it_lives_when_nothing_happens(world: World) -> None:
     async with world.running():
-
-        async def three_heartbeats() -> bool:
-            return len([notice for notice in world.notices if not notice["keys"]]) >= 3
-
-        await eventually(three_heartbeats)
+        await eventually(
+            lambda: len([notice for notice in world.notices if not notice["keys"]]) >= 3
+        )
 
 
 async def test_counts_each_event_once_when_its_session_dies_within_a_transaction(
@@ -105,11 +113,7 @@ async def test_tells_from_a_new_publisher_when_its_session_was_lost(world: World
         await world.caught_up()
         before = {notice["publisher"] for notice in world.notices}
         await world.break_connections()
-
-        async def told_anew() -> bool:
-            return {notice["publisher"] for notice in world.notices} > before
-
-        await eventually(told_anew)
+        await eventually(lambda: {notice["publisher"] for notice in world.notices} > before)
 
 
 async def test_one_follows_and_one_stands_by_when_two_run(world: World) -> None:
@@ -117,11 +121,9 @@ async def test_one_follows_and_one_stands_by_when_two_run(world: World) -> None:
         await world.score("ann")
         await world.caught_up()
         async with world.running() as second:
-
-            async def settled() -> bool:
-                return (first.state, second.state) == (State.FOLLOWING, State.STANDBY)
-
-            await eventually(settled)
+            await eventually(
+                lambda: (first.state, second.state) == (State.FOLLOWING, State.STANDBY)
+            )
             await world.score("bob")
             await world.caught_up()
 
@@ -165,11 +167,7 @@ async def test_gives_up_its_turn_when_it_hangs(
         assert await hanging.fetchval("select pg_try_advisory_lock(hashtextextended($1, 0))", key)
         await world.score("ann")
         async with world.running() as runner:
-
-            async def follows() -> bool:
-                return runner.state is State.FOLLOWING
-
-            await eventually(follows)
+            await eventually(lambda: runner.state is State.FOLLOWING)
             await world.caught_up()
 
 
@@ -240,11 +238,7 @@ async def test_stops_exactly_there_when_an_event_fails(
             await world.score(player)
         bad = await world.record(Scored(player="ann", points=1), Spoiled(player="dora"))
         await world.score("ann")
-
-        async def stands_still() -> bool:
-            return runner.state is State.FAILED
-
-        await eventually(stands_still)
+        await eventually(lambda: runner.state is State.FAILED)
     assert await world.position() == bad - 1
     async with world.connected() as connection:
         assert await connection.fetchval("select count(*) from moves") == 3
@@ -297,3 +291,21 @@ async def test_several_services_make_the_database_when_all_find_none(
             return found
 
     assert await asyncio.gather(*map(use, others)) == ["toy", "catalog", "voting", "auth"]
+
+
+async def test_carries_a_trace_on_when_a_commit_belongs_to_one(
+    world: World, exporter: InMemorySpanExporter
+) -> None:
+    async with world.running():
+        await world.caught_up()
+        await world.score("ann")
+        traced = await world.record(Scored(player="ann", points=1), headers={"traceparent": TRACE})
+        await eventually(lambda: any("traceparent" in notice for notice in world.notices))
+    (span,) = exporter.get_finished_spans()
+    assert span.name == "project scores"
+    assert span.parent is not None
+    assert f"{span.parent.trace_id:032x}" in TRACE
+    assert f"{span.parent.span_id:016x}" in TRACE
+    (told,) = (notice for notice in world.notices if "traceparent" in notice)
+    assert told["position"] >= traced
+    assert f"{span.context.span_id:016x}" in told["traceparent"]
