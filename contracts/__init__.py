@@ -1,5 +1,5 @@
 """What is said across a boundary: the only thing services share.
 
-One module per service holds its commands, events, queries, views and rejections. Importing `contracts.all`
+One module per service holds its commands, events, queries, views and rejections. Importing
 fills the registry.
 """
