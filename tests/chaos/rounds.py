@@ -9,16 +9,17 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from contracts.voting import Candidate, GetTally, OpenBallot, SetUpBallot
+from contracts.voting import GetTally
 from libs.bus import Bus
 from libs.chassis.tokens import Signer
 from libs.eventlog import JetStreamLog
 from libs.kernel.errors import BacklineError
 from libs.kernel.ids import new_id
-from libs.kernel.messages import NOBODY, Caller, Role, service_caller
+from libs.kernel.messages import NOBODY
 from tests.chaos import readmodels
 from tests.chaos.audience import Audience
 from tests.chaos.audit import Counts, LogAudit
+from tests.chaos.ballots import open_ballots
 from tests.chaos.doors import PASSING, doors_of
 from tests.chaos.faults import FAULTS, Fault
 from tests.chaos.ledger import Ledger
@@ -146,7 +147,7 @@ async def _campaign(stack: ChaosStack, plan: Plan) -> AsyncIterator["Campaign"]:
     bus = Bus(await stack.connect("gateway"))
     auditor = await stack.connect("voting")
     try:
-        await _open_ballots(bus, shows, songs)
+        await open_ballots(bus, shows, songs)
         async with doors_of(stack.gateways, bus, chance, signer) as doors:
             ledger = Ledger()
             voters = Voters(doors, ledger, shows=shows, songs=songs, rate=plan.rate, chance=chance)
@@ -162,15 +163,6 @@ async def _campaign(stack: ChaosStack, plan: Plan) -> AsyncIterator["Campaign"]:
     finally:
         await bus.connection.close()
         await auditor.close()
-
-
-async def _open_ballots(bus: Bus, shows: Sequence[str], songs: Sequence[str]) -> None:
-    candidates = [Candidate(song_id=song, title=song) for song in songs]
-    moderator = Caller(user_id="chaos", roles=(Role.MODERATOR,))
-    for show_id in shows:
-        ballot = SetUpBallot(show_id=show_id, candidates=candidates)
-        await bus.send(ballot, caller=service_caller("gateway"))
-        await bus.send(OpenBallot(show_id=show_id), caller=moderator)
 
 
 class Campaign:

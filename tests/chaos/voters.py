@@ -48,8 +48,8 @@ class Voters:
         chance: random.Random,
     ) -> None:
         """`rate` in new voters a second, over all shows."""
+        self.ledger = ledger
         self._doors = doors
-        self._ledger = ledger
         self._shows = shows
         self._songs = songs
         self._rate = rate
@@ -121,17 +121,15 @@ class Voters:
                 receipt = await self._doors.cast(voter, show_id, song_id, key)
             except Unanswered as nothing:
                 reason = str(nothing)
-                self._ledger.retried += 1
+                self.ledger.retried += 1
                 await asyncio.sleep(RETRY_SECONDS)
             except Refused as refusal:
-                self._ledger.violations.append(f"a vote was refused: {refusal}")
+                self.ledger.violations.append(f"a vote was refused: {refusal}")
                 return None
             else:
-                self._ledger.acknowledge(
-                    show_id, voter.voter_id, receipt, sent_at, time.monotonic()
-                )
+                self.ledger.acknowledge(show_id, voter.voter_id, receipt, sent_at, time.monotonic())
                 return receipt
-        self._ledger.violations.append(f"a vote was never answered: {reason}")
+        self.ledger.violations.append(f"a vote was never answered: {reason}")
         return None
 
     def _expect_the_same(self, first: dict[str, Any] | None, again: dict[str, Any] | None) -> None:
@@ -139,4 +137,4 @@ class Voters:
         if first is None or again is None:
             return
         if {**first, "position": 0} != {**again, "position": 0}:
-            self._ledger.violations.append(f"first answered with {first}, then with {again}")
+            self.ledger.violations.append(f"first answered with {first}, then with {again}")
