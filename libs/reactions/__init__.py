@@ -12,9 +12,9 @@ nothing is remembered here but what is parked.
 Read in this order: `libs.kernel.reactions` (the words), `sources` (what to do for a message),
 `effects` (doing it), `worker` (in order, again after a failure, parked when that does not help),
 `reactor` (who works where).
+
+    from libs.reactions.reactor import Reactor
+
+Nothing is imported here: `backline parked` needs only `parking`, and FastStream takes half a second
+to import.
 """
-
-from libs.reactions.parking import Parked, Parking
-from libs.reactions.reactor import Reactor
-
-__all__ = ["Parked", "Parking", "Reactor"]

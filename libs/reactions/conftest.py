@@ -25,7 +25,8 @@ from libs.kernel.messages import Origin
 from libs.kernel.reactions import ProcessManager, Reaction, Send
 from libs.kernel.recorded import Recorded
 from libs.owner import Owner
-from libs.reactions import Parking, Reactor
+from libs.reactions.parking import Parking
+from libs.reactions.reactor import Reactor
 from libs.stack.credentials import Credentials
 from libs.testkit.builders import commit_of
 from libs.testkit.stack import TEST_SERVICES, RunningNats, running_nats

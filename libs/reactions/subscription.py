@@ -5,7 +5,7 @@ JetStream by itself delivers what is not acknowledged again after a while, behin
 and forgets acknowledgements when the server is killed. So a subscription always begins at the
 oldest message that is not acknowledged, and must be begun anew when messages were lost on the way,
 which it tells from their numbers. What it hands over may have been handed over before.
-source    docs/adr/0008-reactions-in-order.md; ADR-60 of nats-architecture-and-design
+source    docs/adr/0009-reactions-in-order.md; ADR-60 of nats-architecture-and-design
 """
 
 import asyncio

@@ -9,7 +9,7 @@ from libs.chassis.service import App, Part, Runtime
 from libs.chassis.suspended import SuspendedUsers
 from libs.eventlog.snapshots import SnapshotStore
 from libs.owner import HotView, Owner, OwnerLimits
-from libs.reactions import Reactor
+from libs.reactions.reactor import Reactor
 from libs.readmodel import answering, run_projections
 from services.voting.adapters import Catalog
 from services.voting.domain import BALLOT, tally
