@@ -1,5 +1,4 @@
 """What is said across a boundary: the only thing services share.
 
-One module per service holds its commands, events, queries, views and rejections. Importing
-fills the registry.
+One module per service holds its commands, events, queries, views and rejections.
 """
