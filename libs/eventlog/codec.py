@@ -9,7 +9,7 @@ well.
 source    https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,13 +19,7 @@ from libs.eventlog.model import COMMIT_BYTES_MAX, CloudEvent, RecordedCommit, Un
 from libs.kernel.errors import TooLarge
 from libs.kernel.messages import Event, registry
 from libs.kernel.recorded import Recorded
-
-Upcaster = Callable[[dict[str, Any]], tuple[str, dict[str, Any]]]
-"""Turns the data of an old event type into the next one: (its type, its data)."""
-
-upcasters: dict[str, Upcaster] = {}
-"""Old event types by name. Contracts add to it when an event gets a new schema version."""
-
+from libs.kernel.upcasting import upcast, upcasters
 
 def cloud_event(
     event: Event,
@@ -84,8 +78,8 @@ def decode(
     recorded = []
     for raw in orjson.loads(payload):
         name, data = raw["type"], raw["data"]
-        while name in upcasters:
-            name, data = upcasters[name](data)
+        if name in upcasters:
+            name, data = upcast(name, data)
         if wanted is not None and name not in wanted:
             continue
         spec = registry.events.get(name)

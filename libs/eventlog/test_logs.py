@@ -9,10 +9,10 @@ import orjson
 import pytest
 
 from libs.eventlog import Commit, EventLog, RecordedCommit, UnknownEvent
-from libs.eventlog.codec import upcasters
 from libs.eventlog.model import APPEND_STREAMS_MAX, COMMIT_BYTES_MAX, NEW_STREAM
 from libs.kernel.errors import Conflict, TooLarge
 from libs.kernel.ids import new_id
+from libs.kernel.upcasting import upcasters
 from libs.testkit.builders import NOW, commit_of
 from libs.testkit.toy import RaffleClosed, RaffleOpened, TicketDrawn
 

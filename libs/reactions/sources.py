@@ -9,11 +9,12 @@ from typing import Any, Final, Protocol
 
 import orjson
 
-from libs.eventlog.codec import decode, types_of, upcasters
+from libs.eventlog.codec import decode, types_of
 from libs.eventlog.protocol import log_name
 from libs.kernel.ids import derive_id
 from libs.kernel.messages import Command, registry
 from libs.kernel.reactions import ProcessManager, Reaction, Send
+from libs.kernel.upcasting import upcasters
 from libs.reactions.message import Message
 
 SCHEDULES: Final = "schedules"
