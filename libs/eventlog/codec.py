@@ -21,6 +21,7 @@ from libs.kernel.messages import Event, registry
 from libs.kernel.recorded import Recorded
 from libs.kernel.upcasting import upcast, upcasters
 
+
 def cloud_event(
     event: Event,
     *,
