@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import StringConstraints
 
-from libs.kernel.errors import Invalid, NotFound, TooLarge
+from libs.kernel.errors import Invalid, NotFound, TooLarge, Unavailable
 from libs.kernel.messages import Access, Query, View, query, view
 
 QueryName = Annotated[str, StringConstraints(min_length=1, max_length=100)]
@@ -41,6 +41,13 @@ class BodyTooLarge(TooLarge):
 class HeaderInvalid(Invalid):
     code = "header-invalid"
     title = "A header is not of the form it must have."
+
+
+class PositionNotReached(Unavailable):
+    """The condition that `Backline-After` makes does not hold yet; it may shortly, or never."""
+
+    status, code = 412, "position-not-reached"
+    title = "What can be read has not reached the position you ask for."
 
 
 # ---------------------------------------------------------------------------------- queries

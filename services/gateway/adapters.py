@@ -8,11 +8,12 @@ from pydantic import ValidationError
 
 import contracts
 from contracts.auth import GetJwks
+from contracts.gateway import PositionNotReached
 from libs.bus import Answer, Bus
 from libs.bus.server import describe
 from libs.chassis.tokens import Identity, Jwks, Verifier
 from libs.kernel.clock import Clock
-from libs.kernel.errors import NotFound
+from libs.kernel.errors import NotFound, RemoteProblem
 from libs.kernel.ids import derive_id
 from libs.kernel.messages import NOBODY, Caller, CommandSpec, Registry, registry
 from libs.live.question import ArgumentsInvalid, Question, admit
@@ -21,6 +22,9 @@ from libs.telemetry import inject
 ANONYMOUS_KEY_LENGTH_MIN: Final = 20
 """From callers we do not know, a shorter idempotency key could be somebody else's as well, who
 would then be given what is not theirs."""
+
+READ_MODEL_BEHIND: Final = "read-model-behind"
+"""Code of libs.readmodel.ReadModelBehind. Importing it here would bring SQLAlchemy along."""
 
 
 class CommandUnknown(NotFound):
@@ -77,11 +81,16 @@ class Desk:
     async def ask(self, question: Question, caller: Caller, after: int | None) -> Answer:
         """Have a question answered, as the caller, at or behind a position.
 
-        raises  what it was refused with (RemoteProblem); Unavailable
+        raises  PositionNotReached; what it was refused with (RemoteProblem); Unavailable
         """
-        return await self._bus.ask_raw(
-            question.spec.name, question.args, caller=caller, after=after
-        )
+        try:
+            return await self._bus.ask_raw(
+                question.spec.name, question.args, caller=caller, after=after
+            )
+        except RemoteProblem as error:
+            if error.document.get("code") == READ_MODEL_BEHIND:
+                raise PositionNotReached(f"not at {after} yet", retry_after_seconds=1) from None
+            raise
 
     async def _fetch_keys(self) -> Jwks:
         return (await self._bus.ask(GetJwks(), caller=NOBODY)).result

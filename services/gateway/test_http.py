@@ -26,6 +26,7 @@ from libs.live.hub import LiveHub, OnMessage, StopListening
 from libs.live.limits import Limits
 from libs.live.question import Questions
 from libs.live.server import LiveServer
+from libs.readmodel.errors import ReadModelBehind
 from services.gateway.adapters import Desk, load_contracts
 from services.gateway.api.application import create_application
 from services.gateway.api.cross_origin import CrossOrigin
@@ -321,6 +322,16 @@ async def test_refuses_a_query_when_its_parameters_are_wrong() -> None:
             )
             assert code_of(response) == (400, "header-invalid"), after
         assert site.bus.asked == []
+
+
+@on_uvloop
+async def test_answers_with_412_when_the_position_asked_for_is_not_reached() -> None:
+    async with running() as site:
+        site.bus.error = RemoteProblem(ReadModelBehind(retry_after_seconds=1).problem())
+        response = await site.client.get(f"{TALLY}?show_id=a", headers={"Backline-After": "99"})
+        assert code_of(response) == (412, "position-not-reached")
+        assert response.json()["kind"] == "unavailable"
+        assert response.headers["retry-after"] == "1"
 
 
 # ---------------------------------------------------------------------------------- paths, origins
