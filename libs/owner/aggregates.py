@@ -1,45 +1,45 @@
 """The aggregates an owner holds in memory: state, revision, recent commands."""
 
-import hashlib
+import asyncio
 import logging
 import time
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections import OrderedDict, deque
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from itertools import islice
+from typing import Any
 
 import orjson
-from pydantic import TypeAdapter
 
 from libs.eventlog.model import NEW_STREAM, EventLog, RecordedCommit, Revision
 from libs.eventlog.snapshots import Snapshot, SnapshotStore
 from libs.kernel.decider import Decider
 from libs.kernel.errors import Unavailable
 from libs.kernel.messages import Event
+from libs.owner import states
 
 logger = logging.getLogger(__name__)
 
 GENERATION_COMMANDS_MIN = 32_768
 GENERATION_COMMANDS_MAX = 262_144
 GENERATION_SECONDS = 15.0
-REMEMBERED_COMMITS = 512
+REMEMBERED_COMMITS_MAX = 4_096
+REPLAY_STEP_COMMITS = 256
 
 AnyDecider = Decider[Any, Any, Any]
-
-
-class Answered(Protocol):
-    """What a command recorded, and the position of its commit."""
-
-    events: Sequence[Event]
-    position: int
+Key = tuple[str, str]
+"""An aggregate: (its kind, its id)."""
 
 
 @dataclass(slots=True)
-class Replayed:
-    """What a command recorded, learnt from the log."""
+class Landing:
+    """Where a commit comes to stand: its position, once it is acknowledged."""
 
-    events: Sequence[Event]
-    position: int
+    position: int = 0
+
+
+Recorded = tuple[Sequence[Event], Landing]
+"""What a command recorded, and with which commit."""
 
 
 class RecentCommands:
@@ -51,54 +51,75 @@ class RecentCommands:
     remembered, unless more than GENERATION_COMMANDS_MAX commands came in that time.
     """
 
-    __slots__ = ("_born_at", "_old", "_young")
+    __slots__ = ("_born_at", "old", "young")
 
     def __init__(self) -> None:
-        self._young: dict[str, Answered] = {}
-        self._old: dict[str, Answered] = {}
+        self.young: dict[str, Recorded] = {}
+        self.old: dict[str, Recorded] = {}
         self._born_at = time.monotonic()
 
-    def get(self, command_id: str) -> Answered | None:
-        return self._young.get(command_id) or self._old.get(command_id)
-
-    def add(self, command_id: str, answered: Answered) -> None:
-        young = self._young
-        young[command_id] = answered
-        if len(young) >= GENERATION_COMMANDS_MIN and self._is_time_to_turn():
-            self._old, self._young = young, {}
+    def turn(self, added: int) -> None:
+        """Some were added to the young ones: let them grow old when it is time."""
+        if added and len(self.young) >= GENERATION_COMMANDS_MIN and self._is_time_to_turn():
+            self.old, self.young = self.young, {}
             self._born_at = time.monotonic()
 
     def _is_time_to_turn(self) -> bool:
-        if len(self._young) >= GENERATION_COMMANDS_MAX:
+        if len(self.young) >= GENERATION_COMMANDS_MAX:
             return True
         return time.monotonic() - self._born_at > GENERATION_SECONDS
+
+
+class RecentCommits:
+    """Where the newest commits of an aggregate stand: what a successor reads again to learn the
+    recent commands, for as many of them as are worth the time.
+    """
+
+    __slots__ = ("_commits", "_events")
+
+    def __init__(self) -> None:
+        self._commits: deque[tuple[int, int]] = deque()  # (position, events)
+        self._events = 0
+
+    def add(self, position: int, events: int) -> None:
+        commits = self._commits
+        commits.append((position, events))
+        self._events += events
+        while len(commits) > 1 and (
+            len(commits) > REMEMBERED_COMMITS_MAX
+            or self._events - commits[0][1] >= GENERATION_COMMANDS_MIN
+        ):
+            self._events -= commits.popleft()[1]
+
+    def read_from(self, revision: Revision) -> Revision:
+        """The revision after which they all stand; the given one when there are none."""
+        return Revision(self._commits[0][0] - 1) if self._commits else revision
 
 
 @dataclass(slots=True)
 class Live:
     """One aggregate in memory.
 
-    revision   of the newest acknowledged commit
-    key        (aggregate, aggregate id)
-    commits    the positions of the newest commits, from which recent commands are learnt again
+    revision      of the newest acknowledged commit
+    confirmed_at  when we last asked the log for it, or wrote it, in seconds of the monotonic clock
     """
 
     decider: AnyDecider
     aggregate_id: str
     state: Any
     revision: Revision
-    key: tuple[str, str]
+    key: Key
+    confirmed_at: float = 0.0
     recent: RecentCommands = field(default_factory=RecentCommands)
+    commits: RecentCommits = field(default_factory=RecentCommits)
     events_since_snapshot: int = 0
     events_total: int = 0
-    commits: list[int] = field(default_factory=list)
 
-    def committed_at(self, position: int) -> None:
-        """Note the position of a commit, forgetting old ones now and then."""
-        self.revision = Revision(position)
-        self.commits.append(position)
-        if len(self.commits) > 2 * REMEMBERED_COMMITS:
-            del self.commits[:REMEMBERED_COMMITS]
+    def committed_at(self, revision: Revision, events: int = 0) -> None:
+        """Note a commit."""
+        self.revision = revision
+        self.commits.add(revision, events)
+        self.confirmed_at = time.monotonic()
 
     def recorded(self, count: int) -> None:
         """Count events that were recorded or replayed."""
@@ -108,15 +129,34 @@ class Live:
     def replay(self, commits: Sequence[RecordedCommit], after: Revision) -> None:
         """Learn recent commands from all commits, and the state from those after a revision."""
         for commit in commits:
+            landing = Landing(commit.position)
             by_command: dict[str, list[Event]] = {}
             for event in commit.events:
                 by_command.setdefault(event.causation_id, []).append(event.data)
                 if commit.position > after:
                     self.state = self.decider.evolve(self.state, event.data)
-                    self.recorded(1)
-            for command_id, events in by_command.items():
-                self.recent.add(command_id, Replayed(events, commit.position))
-            self.committed_at(commit.position)
+            self.recent.young.update(
+                {command_id: (events, landing) for command_id, events in by_command.items()}
+            )
+            self.recent.turn(len(by_command))
+            self.commits.add(commit.position, len(commit.events))
+            if commit.position > after:
+                self.recorded(len(commit.events))
+
+
+@dataclass(slots=True)
+class Saved:
+    """A snapshot, read.
+
+    state      as it was at `revision`
+    read_from  the revision after which the recent commands of that time stand
+    events     that made the state
+    """
+
+    state: Any
+    revision: Revision
+    read_from: Revision
+    events: int
 
 
 class Aggregates:
@@ -132,7 +172,7 @@ class Aggregates:
     ) -> None:
         self._log = log
         self._snapshots = snapshots
-        self._live: OrderedDict[tuple[str, str], Live] = OrderedDict()
+        self._live: OrderedDict[Key, Live] = OrderedDict()
         self._live_max = live_max
         self._snapshot_events_min = snapshot_events_min
 
@@ -144,9 +184,6 @@ class Aggregates:
         """Throw a state away: it holds decisions that were not committed, or is no longer ours."""
         self._live.pop(live.key, None)
 
-    def forget_all(self) -> None:
-        self._live.clear()
-
     def all(self) -> list[Live]:
         return list(self._live.values())
 
@@ -155,42 +192,52 @@ class Aggregates:
 
         raises   Unavailable; UnknownEvent
         """
-        key = (decider.aggregate, aggregate_id)
-        live = Live(decider, aggregate_id, decider.state(), NEW_STREAM, key)
-        saved = await self._load_snapshot(decider, aggregate_id)
+        asked_at = time.monotonic()
+        live = Live(
+            decider, aggregate_id, decider.state(), NEW_STREAM, (decider.aggregate, aggregate_id)
+        )
         after, read_from = NEW_STREAM, NEW_STREAM
+        saved = await self._load_snapshot(decider, aggregate_id)
         if saved is not None:
-            live.state, after, read_from = saved
+            live.state, live.events_total = saved.state, saved.events
+            after, read_from = saved.revision, saved.read_from
         history = await self._log.load(decider.aggregate, aggregate_id, read_from)
-        if saved is not None and history.revision < after:
-            # The log was recreated or cut: a snapshot from its future is worth nothing.
-            live.state, after = decider.state(), NEW_STREAM
+        if history.revision < after:
+            # The log has lost its end: a snapshot from its future is worth nothing.
+            live.state, live.events_total, after = decider.state(), 0, NEW_STREAM
             history = await self._log.load(decider.aggregate, aggregate_id)
-        live.replay(history.commits, after)
+        for start in range(0, len(history.commits), REPLAY_STEP_COMMITS):
+            live.replay(history.commits[start : start + REPLAY_STEP_COMMITS], after)
+            await asyncio.sleep(0)
         live.revision = history.revision
+        live.confirmed_at = asked_at
         self._live[live.key] = live
         self._live.move_to_end(live.key)
         return live
 
-    def evict(self, busy: set[tuple[str, str]]) -> None:
-        """Forget what was loaded longest ago and is not in use, down to the bound."""
-        surplus = len(self._live) - self._live_max
-        if surplus <= 0:
-            return
-        for key in [key for key in self._live if key not in busy][:surplus]:
-            del self._live[key]
+    async def is_current(self, live: Live) -> bool:
+        """Ask the log whether an aggregate's revision still is the newest one.
 
-    async def _load_snapshot(
-        self, decider: AnyDecider, aggregate_id: str
-    ) -> tuple[Any, Revision, Revision] | None:
-        if self._snapshots is None:
-            return None
-        schema = _schema(decider, self._log.epoch)
-        saved = await self._snapshots.load(decider.aggregate, aggregate_id, schema)
-        if saved is None:
-            return None
-        read_from, _, state = saved.state.partition(b"\n")
-        return _adapter(decider).validate_json(state), saved.revision, Revision(int(read_from))
+        raises   Unavailable
+        """
+        asked_at = time.monotonic()
+        history = await self._log.load(live.decider.aggregate, live.aggregate_id, live.revision)
+        live.confirmed_at = asked_at
+        return history.revision == live.revision
+
+    def used(self, keys: Sequence[Key]) -> None:
+        """Note that aggregates were in use just now."""
+        for key in keys:
+            if key in self._live:
+                self._live.move_to_end(key)
+
+    def evict(self, busy: Container[Key]) -> None:
+        """Forget what has not been used for longest, down to the bound, but nothing busy."""
+        surplus = len(self._live) - self._live_max
+        if surplus > 0:
+            idle = (key for key in self._live if key not in busy)
+            for key in list(islice(idle, surplus)):
+                del self._live[key]
 
     def is_snapshot_due(self, live: Live) -> bool:
         """Whether enough was recorded since the last snapshot; the larger the state, the more it
@@ -201,20 +248,21 @@ class Aggregates:
         threshold = max(self._snapshot_events_min, live.events_total // 2)
         return live.events_since_snapshot >= threshold
 
-    def encode(self, live: Live) -> bytes:
-        """The state as bytes, headed by where to read from to learn the recent commands again."""
-        commits = live.commits[-REMEMBERED_COMMITS:]
-        read_from = commits[0] - 1 if commits else live.revision
-        live.events_since_snapshot = 0
-        state = orjson.dumps(live.state, option=orjson.OPT_UTC_Z, default=_plain)
-        return b"%d\n" % read_from + state
+    def encode(self, live: Live, *, events_under_way: int = 0) -> bytes:
+        """The state as bytes, headed by what is needed to go on from it.
+
+        events_under_way   that the state holds already and that are about to be committed
+        """
+        read_from = live.commits.read_from(live.revision)
+        live.events_since_snapshot = -events_under_way
+        head = orjson.dumps([read_from, live.events_total + events_under_way])
+        return head + b"\n" + states.encode(live.state)
 
     async def save(self, live: Live, state: bytes, revision: Revision) -> None:
         """Save an encoded state, true at a revision. Losing it costs only time."""
         if self._snapshots is None:
             return
-        schema = _schema(live.decider, self._log.epoch)
-        snapshot = Snapshot(revision, schema, state)
+        snapshot = Snapshot(revision, self._schema(live.decider), state)
         try:
             await self._snapshots.save(live.decider.aggregate, live.aggregate_id, snapshot)
         except Unavailable:
@@ -226,27 +274,24 @@ class Aggregates:
             if live.events_since_snapshot >= self._snapshot_events_min // 5:
                 await self.save(live, self.encode(live), live.revision)
 
+    async def _load_snapshot(self, decider: AnyDecider, aggregate_id: str) -> Saved | None:
+        if self._snapshots is None:
+            return None
+        found = await self._snapshots.load(decider.aggregate, aggregate_id, self._schema(decider))
+        if found is None:
+            return None
+        head, _, encoded = found.state.partition(b"\n")
+        state = decider.state()
+        try:
+            read_from, events = orjson.loads(head)
+            for _ in states.decode_in_steps(decider.state, state, encoded):
+                await asyncio.sleep(0)
+        except (ValueError, TypeError):
+            logger.exception("A snapshot cannot be read.", extra={"aggregate": decider.aggregate})
+            return None
+        return Saved(state, found.revision, Revision(read_from), events)
 
-def _plain(value: Any) -> Any:
-    """What JSON has no word for."""
-    if isinstance(value, set | frozenset):
-        return sorted(value)
-    raise TypeError(f"a state may not hold a {type(value).__name__}")
-
-
-_adapters: dict[str, TypeAdapter[Any]] = {}
-
-
-def _adapter(decider: AnyDecider) -> TypeAdapter[Any]:
-    found = _adapters.get(decider.aggregate)
-    if found is None:
-        found = _adapters[decider.aggregate] = TypeAdapter[Any](decider.state)
-    return found
-
-
-def _schema(decider: AnyDecider, epoch: str) -> str:
-    """Names the shape of a saved state: a snapshot of another shape, version or log is ignored."""
-    shape = orjson.dumps(_adapter(decider).json_schema(), option=orjson.OPT_SORT_KEYS)
-    return hashlib.blake2b(
-        shape + f":{decider.version}:{epoch}".encode(), digest_size=8
-    ).hexdigest()
+    def _schema(self, decider: AnyDecider) -> str:
+        """A snapshot of another shape, version or log is ignored."""
+        state: Any = decider.state
+        return f"{states.shape(state)}-{decider.version}-{self._log.epoch}"

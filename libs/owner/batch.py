@@ -3,17 +3,23 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from libs.eventlog.model import CloudEvent
-from libs.owner.aggregates import Live
-from libs.owner.inbox import Pending
+from libs.eventlog.model import APPEND_STREAMS_MAX, CloudEvent
+from libs.owner.aggregates import Landing, Live
+from libs.owner.inbox import Bundle
+
+BATCH_COMMANDS_MAX = 16_000
+BATCH_AGGREGATES_MAX = APPEND_STREAMS_MAX
+BATCH_BYTES_MAX = 4 * 1024 * 1024
+"""Below what one message can hold, as all of it may be about one aggregate."""
 
 
 @dataclass(slots=True)
 class Draft:
     """The decisions on one aggregate in one batch.
 
-    decided   the commands, in the order they were decided
+    bundles   the commands, in the order they were decided
     events    what they recorded, ready to be written
+    landing   will know the position of the commit
     subject   `<aggregate>/<id>`, as it stands in every event
     headers   go with the commit's message (`traceparent`)
     view      the hot result as it will be once the batch is committed, when it is time to tell one
@@ -22,14 +28,17 @@ class Draft:
 
     live: Live
     subject: str
-    decided: list[Pending] = field(default_factory=list)
+    bundles: list[Bundle] = field(default_factory=list)
     events: list[CloudEvent] = field(default_factory=list)
+    landing: Landing = field(default_factory=Landing)
     headers: dict[str, str] = field(default_factory=dict)
     view: Any = None
     state: bytes | None = None
 
-    def traced(self) -> list[Pending]:
-        return [pending for pending in self.decided if pending.trace]
+    @property
+    def commands(self) -> int:
+        """How many commands were decided."""
+        return sum(len(bundle.items) for bundle in self.bundles)
 
 
 @dataclass(slots=True)
@@ -37,10 +46,28 @@ class Batch:
     """Decisions on many aggregates, to be committed together."""
 
     drafts: dict[tuple[str, str], Draft] = field(default_factory=dict)
-    bytes_estimated: int = 0
     commands: int = 0
+    bytes_estimated: int = 0
 
-    def draft(self, live: Live) -> Draft:
+    @property
+    def has_room(self) -> bool:
+        """Whether one more bundle may be decided into it."""
+        return not self.drafts or (
+            self.commands < BATCH_COMMANDS_MAX
+            and self.bytes_estimated < BATCH_BYTES_MAX
+            and len(self.drafts) < BATCH_AGGREGATES_MAX
+        )
+
+    def add(self, bundle: Bundle, live: Live) -> Draft:
+        """Put a bundle into the draft of its aggregate, to be decided there."""
+        draft = self._draft(live)
+        draft.bundles.append(bundle)
+        count = len(bundle.items)
+        self.commands += count
+        self.bytes_estimated += count * bundle.request.event_bytes
+        return draft
+
+    def _draft(self, live: Live) -> Draft:
         """The draft of an aggregate, begun when there is none yet."""
         found = self.drafts.get(live.key)
         if found is None:

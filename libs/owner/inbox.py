@@ -1,10 +1,14 @@
-"""What has arrived for an owner: messages with many commands each, checked, bounded, and to be
-answered with one reply when the last of them is decided.
+"""What has arrived for an owner: messages with many commands each, checked, bounded, sorted into
+bundles, and to be answered with one reply when the last of them is decided.
+
+What a crowd sends is a great many small commands that are alike. So whatever is the same for many
+of them is kept and done once: for a message (Request), or for those of its commands that are of one
+class and about one aggregate (Bundle).
 """
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -18,13 +22,18 @@ from libs.kernel.errors import (
     BacklineError,
     Forbidden,
     Invalid,
-    Problem,
     Unauthenticated,
     Unavailable,
 )
 from libs.kernel.ids import ID_LENGTH_MAX, CommandId
-from libs.kernel.messages import Access, Caller, CommandSpec, Event, Origin
-from libs.owner.aggregates import Answered
+from libs.kernel.messages import Access, Caller, CommandSpec, Origin
+from libs.owner.aggregates import Landing
+from libs.owner.observed import Observed
+
+BUNDLE_COMMANDS_MAX = 1000
+BUNDLE_BYTES_MAX = 1024 * 1024
+ENVELOPE_BYTES = 320
+KNOWN_COMMANDS_MAX = 32_768
 
 Resolver = Callable[[Any, Origin], Awaitable[Any]]
 """Looks up what a command needs and turns it into the command that is decided. May refuse it."""
@@ -32,27 +41,74 @@ Resolver = Callable[[Any, Origin], Awaitable[Any]]
 Completer = Callable[[Any, dict[str, Any], Origin], Awaitable[dict[str, Any]]]
 """Adds to the answer of a committed command what the log must not hold (a token, say)."""
 
+Item = dict[str, Any]
+"""A command as it came: see `libs.bus.wire`."""
+
+Outcome = dict[str, Any]
+"""{"answer": view} or {"problem": document}."""
+
 
 class SlotFull(Unavailable):
     code = "slot-full"
     title = "More commands are waiting than this slot can hold; try again shortly."
 
 
+class Checker:
+    """Checks the arguments of one class of commands.
+
+    A crowd says the same few things: arguments that were checked before are not checked again, and
+    their senders share one command. (It is a value, and nobody changes it.)
+    """
+
+    def __init__(self, spec: CommandSpec) -> None:
+        self._check = spec.validate
+        self._known: dict[tuple[Any, ...], Any] = {}
+
+    def check(self, arguments: Any) -> Any:
+        """The command. raises   Invalid"""
+        try:
+            return self._known[(*arguments, *arguments.values())]
+        except (KeyError, TypeError, AttributeError):  # Unknown, of lists, or no arguments at all.
+            pass
+        try:
+            command = self._check(arguments)
+        except ValidationError as error:
+            raise Invalid(describe(error)) from None
+        values = arguments.values()
+        if all(type(value) is str for value in values):  # As keys, 1 and true would be the same.
+            if len(self._known) >= KNOWN_COMMANDS_MAX:
+                self._known.clear()
+            self._known[(*arguments, *values)] = command
+        return command
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
-    """What happens to the commands of one class."""
+    """What happens to the commands of one class.
+
+    is_alone   each is looked up, or its answer completed, by itself: it shares no bundle
+    """
 
     spec: CommandSpec
     decider: Decider[Any, Any, Any] | None
     resolver: Resolver | None
     completer: Completer | None
+    checker: Checker = field(init=False)
+    is_alone: bool = field(init=False)
+    is_guarded: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "checker", Checker(self.spec))
+        object.__setattr__(self, "is_alone", bool(self.resolver or self.completer))
+        object.__setattr__(self, "is_guarded", self.spec.access > Access.SIGNED_IN)
 
 
 @dataclass(slots=True)
 class Request:
     """One message of commands: its answers so far, and how many are still missing.
 
-    received_at   in seconds of the event loop's clock
+    received_at          in seconds of the event loop's clock
+    event_bytes          what one of its commands will add to a commit, about
     """
 
     message: Msg
@@ -60,47 +116,68 @@ class Request:
     received_at: float
     answers: list[Any]
     missing: int
+    event_bytes: int = 0
 
     def payload(self) -> bytes:
         return orjson.dumps(self.answers, option=orjson.OPT_UTC_Z)
 
 
 @dataclass(slots=True)
-class Pending(Origin):
-    """A command on its way: what it is, where its answer goes, and what has become of it so far.
+class Bundle:
+    """Commands of one message, of one class and about one aggregate: decided one after the other,
+    committed together.
 
-    request   None once it is answered
-    events    what it recorded; empty for a refusal or a repeat
-    answer    the view it will be answered with once its commit is acknowledged
-    problem   or its refusal
-    position  of its commit; 0 before
-    first     the earlier command with the same id, whose answer it shares
+    origin         of the command at hand; there is one for all, as deciders look at it and let go
+    items          the commands as they came
+    commands       what is decided, one for each item
+    indexes        their places in the message
+    outcomes       what has become of those decided so far
+    repeated       the answers among them to what was recorded before, and with which commit
+    recorded       how many recorded something
+    attempts       how often they were decided on a state that was then thrown away
+    is_looked_up   what the command needed has been looked up
     """
 
-    route: Route = None  # type: ignore[assignment]  # Always given; it follows a default of Origin.
-    command: Any = None
-    aggregate_id: str = ""
-    request: Request | None = None
-    index: int = 0
-    size: int = 0
-    trace: str | None = None
-    correlation: str | None = None
+    request: Request
+    route: Route
+    aggregate_id: str
+    origin: Origin
+    items: list[Item] = field(default_factory=list)
+    commands: list[Any] = field(default_factory=list)
+    indexes: list[int] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+    repeated: list[tuple[Any, Landing]] = field(default_factory=list)
+    recorded: int = 0
     attempts: int = 0
-    events: Sequence[Event] = ()
-    answer: Any = None
-    problem: Problem | None = None
-    position: int = 0
-    first: Answered | None = None
+    is_looked_up: bool = False
+
+    def start_again(self) -> None:
+        """Forget what was decided: the state it was decided on was thrown away."""
+        self.attempts += 1
+        self.outcomes, self.repeated, self.recorded = [], [], 0
+
+    def drop(self, number: int) -> int:
+        """Leave a command out; returns its place in the message."""
+        del self.items[number], self.commands[number]
+        return self.indexes.pop(number)
 
 
 class Inbox:
-    """The commands waiting to be decided, oldest first, with a bound for each slot."""
+    """The bundles waiting to be decided, oldest first, with a bound of commands for each slot."""
 
-    def __init__(self, routes: Mapping[str, Route], slot_commands_max: int) -> None:
+    def __init__(
+        self, routes: Mapping[str, Route], slot_commands_max: int, observed: Observed
+    ) -> None:
         self._routes = routes
+        self._observed = observed
         self._slot_commands_max = slot_commands_max
         self._waiting_in_slot: dict[int, int] = {}
-        self.waiting: deque[Pending] = deque()
+        self.waiting: deque[Bundle] = deque()
+
+    @property
+    def commands_waiting(self) -> int:
+        """Commands that have arrived and are not answered yet."""
+        return sum(self._waiting_in_slot.values())
 
     def receive(self, message: Msg, slot: int, at: datetime, received_at: float) -> Request | None:
         """Take a message in. Returns the request when it can be answered at once (all refused)."""
@@ -109,22 +186,17 @@ class Inbox:
             if not isinstance(items, list) or not items:
                 raise TypeError
         except (orjson.JSONDecodeError, TypeError):
-            refusal = _refusal(Invalid("not a list of commands"))
-            return Request(message, slot, received_at, [refusal], 0)
+            refusals = self._refuse(Invalid("not a list of commands"), 1)
+            return Request(message, slot, received_at, refusals, 0)
         count = len(items)
         request = Request(message, slot, received_at, [None] * count, count)
         waiting = self._waiting_in_slot.get(slot, 0)
         if waiting and waiting + count > self._slot_commands_max:
-            request.answers = [_refusal(SlotFull(retry_after_seconds=0.5))] * count
+            request.answers = self._refuse(SlotFull(retry_after_seconds=0.5), count)
             return request
         self._waiting_in_slot[slot] = waiting + count
-        size = len(message.data) // count
-        for index, item in enumerate(items):
-            try:
-                self.waiting.append(self._read(item, request, index, size, at))
-            except BacklineError as error:
-                request.answers[index] = _refusal(error)
-                request.missing -= 1
+        request.event_bytes = len(message.data) // count + ENVELOPE_BYTES
+        self._sort(items, request, at)
         if request.missing:
             return None
         self.done(request)
@@ -134,49 +206,59 @@ class Inbox:
         """A request is answered: its place in the slot's bound is free again."""
         self._waiting_in_slot[request.slot] -= len(request.answers)
 
-    def _read(self, item: Any, request: Request, index: int, size: int, at: datetime) -> Pending:
+    def _sort(self, items: list[Item], request: Request, at: datetime) -> None:
+        """Check the commands of a message, and sort them into bundles that wait.
+
+        Commands about different aggregates may overtake each other, those about one may not.
+        """
+        bundles: dict[str, Bundle] = {}
+        commands_max = min(BUNDLE_COMMANDS_MAX, BUNDLE_BYTES_MAX // request.event_bytes)
+        for index, item in enumerate(items):
+            try:
+                route, command, aggregate_id = self._read(item)
+            except BacklineError as error:
+                (request.answers[index],) = self._refuse(error, 1)
+                request.missing -= 1
+                continue
+            bundle = bundles.get(aggregate_id)
+            if (
+                bundle is None
+                or bundle.route is not route
+                or route.is_alone
+                or len(bundle.items) >= commands_max
+            ):
+                origin = Origin(CommandId(""), "", (), at)
+                bundle = bundles[aggregate_id] = Bundle(request, route, aggregate_id, origin)
+                self.waiting.append(bundle)
+            bundle.items.append(item)
+            bundle.commands.append(command)
+            bundle.indexes.append(index)
+
+    def _read(self, item: Item) -> tuple[Route, Any, str]:
         """Check one command of a message. raises what it must be refused with."""
         try:
             route = self._routes[item["command"]]
-            spec = route.spec
-            actor: str = item["actor"]
-            roles = item["roles"]
-            access = spec.access
-            if access > Access.SIGNED_IN or not actor:
-                _check_access(spec, actor, roles)
-            command_id = item["id"]
+            actor, command_id, roles = item["actor"], item["id"], item["roles"]
+            if not (isinstance(actor, str) and isinstance(command_id, str)):
+                raise TypeError
             if not 0 < len(command_id) <= ID_LENGTH_MAX:
                 raise Invalid("id: must be 1 to 64 characters")
-            command = spec.validate(item["args"])
+            if route.is_guarded or not actor:
+                _check_access(route.spec, actor, roles)
+            command = route.checker.check(item["args"])
+            spec = route.spec
             if spec.has_key_field:
-                aggregate_id = getattr(command, spec.key)
-            else:
-                aggregate_id = spec.aggregate_id(command, actor, command_id)
-            return Pending(
-                CommandId(command_id),
-                actor,
-                roles,
-                at,
-                False,
-                route,
-                command,
-                aggregate_id,
-                request,
-                index,
-                size,
-                item.get("trace"),
-                item.get("correlation"),
-            )
-        except ValidationError as error:
-            raise Invalid(describe(error)) from None
+                return route, command, getattr(command, spec.key)
+            return route, command, spec.aggregate_id(command, actor, command_id)
         except (KeyError, TypeError):
             raise Invalid("not a command of this service") from None
+
+    def _refuse(self, error: BacklineError, count: int) -> list[Outcome]:
+        problem = error.problem()
+        self._observed.refused(problem, count)
+        return [{"problem": problem}] * count
 
 
 def _check_access(spec: CommandSpec, actor: str, roles: Sequence[str]) -> None:
     if not spec.access.admits(Caller(user_id=actor, roles=tuple(roles))):
         raise (Forbidden if actor else Unauthenticated)(f"{spec.name} is not for you")
-
-
-def _refusal(error: BacklineError) -> dict[str, Problem]:
-    return {"problem": error.problem()}

@@ -22,6 +22,7 @@ from libs.owner.aggregates import Aggregates, AnyDecider
 from libs.owner.hot import HotResults, HotView
 from libs.owner.inbox import Completer, Inbox, Resolver, Route
 from libs.owner.lane import Lane, LaneParts
+from libs.owner.observed import Observed
 
 logger = logging.getLogger(__name__)
 
@@ -66,8 +67,11 @@ class Owner:
 
     def __post_init__(self) -> None:
         routes = self._routes()
+        self._observed = Observed(self.service)
         self._inbox = Inbox(
-            {route.spec.name: route for route in routes}, self.limits.slot_commands_max
+            {route.spec.name: route for route in routes},
+            self.limits.slot_commands_max,
+            self._observed,
         )
         self._aggregates = Aggregates(
             self.log,
@@ -85,6 +89,7 @@ class Owner:
                 route_of={route.spec.cls: route for route in routes},
                 suspended=self.suspended,
                 hot=self._hot,
+                observed=self._observed,
             )
         )
         self._membership = Membership(self.client, self.service, self.member, self._on_members)
@@ -142,6 +147,7 @@ class Owner:
         gained = slots - self._lane.owned
         self._lane.gain(gained, slot_of)
         self._lane.owned = slots
+        self._observed.owns(len(slots))
         if not self.client.is_closed:
             for slot in set(self._subscriptions) - slots:
                 await self._subscriptions.pop(slot).unsubscribe()
@@ -165,5 +171,5 @@ class Owner:
         loop = asyncio.get_running_loop()
         answered = self._inbox.receive(message, slot, self.clock(), loop.time())
         if answered is not None:
-            self._lane.reply(answered)
+            self._lane.replies.send(answered)
         self._lane.wake()

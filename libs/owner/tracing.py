@@ -5,33 +5,32 @@ are linked. Nothing here runs for a batch without a sampled caller.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from opentelemetry.trace import Span, SpanKind
 
-from libs.telemetry import names, start_batch_span, traceparent_of
-
-if TYPE_CHECKING:
-    from libs.owner.batch import Draft
+from libs.owner.batch import Draft
+from libs.telemetry import is_tracing, names, start_batch_span, traceparent_of
 
 
-def start_commits(drafts: Sequence["Draft"]) -> list[Span]:
+def start_commits(drafts: Sequence[Draft]) -> list[Span]:
     """Open a span for each draft with a sampled caller, and put its context into the commit's
     headers.
     """
+    if not is_tracing():
+        return []
     spans = []
     for draft in drafts:
-        traced = draft.traced()
-        if not traced:
-            continue
+        callers = [
+            item["trace"] for bundle in draft.bundles for item in bundle.items if "trace" in item
+        ]
         span = start_batch_span(
             f"commit {draft.live.decider.aggregate}",
-            [pending.trace for pending in traced if pending.trace],
+            callers,
             kind=SpanKind.CONSUMER,
             attributes={
-                names.COMMAND: traced[0].route.spec.name,
+                names.COMMAND: draft.bundles[0].route.spec.name,
                 names.AGGREGATE: draft.live.decider.aggregate,
-                names.COMMANDS: len(draft.decided),
+                names.COMMANDS: draft.commands,
                 names.EVENTS: len(draft.events),
             },
         )

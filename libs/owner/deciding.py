@@ -1,0 +1,81 @@
+"""Deciding a bundle: the hot path, where every line runs once for each vote.
+
+What does not change from one command to the next is bound before the loop. No span, log line or
+header is made in it, and no object but those that the log or a caller will read.
+"""
+
+from collections.abc import Container
+
+from libs.eventlog.codec import timestamp
+from libs.kernel.errors import Rejected
+from libs.kernel.messages import registry
+from libs.owner.batch import Draft
+from libs.owner.inbox import Bundle
+
+
+class DecisionFailed(Exception):
+    """A decider broke on a command: a bug. What the draft holds by now must be thrown away.
+
+    number   of the command in its bundle
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"command {number} of its bundle")
+        self.number = number
+
+
+def decide(bundle: Bundle, draft: Draft, source: str, suspended: Container[str]) -> None:
+    """Decide the commands of a bundle on the state in memory, and draft what comes of them.
+
+    source     of the events: `/<service>`
+    suspended  the actors who may look but not act
+    raises     DecisionFailed
+    """
+    live, landing, subject, drafted = draft.live, draft.landing, draft.subject, draft.events
+    decider, state, recent = live.decider, live.state, live.recent
+    decide_one, evolve, answer = decider.decide, decider.evolve, decider.answer
+    young, old, outcomes, origin = recent.young, recent.old, bundle.outcomes, bundle.origin
+    time = timestamp(origin.at)
+    young_before = len(young)
+    try:
+        for item, command in zip(bundle.items, bundle.commands, strict=True):
+            command_id = origin.command_id = item["id"]
+            actor = origin.actor = item["actor"]
+            origin.roles = item["roles"]
+            origin.is_suspended = actor in suspended
+            known = young.get(command_id) or old.get(command_id)
+            try:
+                if known is not None:
+                    view = answer(command, known[0], state, origin)
+                    bundle.repeated.append((view, known[1]))
+                    outcomes.append({"answer": view})
+                    continue
+                events = decide_one(command, state, origin)
+                first = len(drafted)
+                for event in events:
+                    state = evolve(state, event)
+                    number = len(drafted) - first
+                    drafted.append(
+                        {
+                            "specversion": "1.0",
+                            "id": f"{command_id}-{number}" if number else command_id,
+                            "source": source,
+                            "type": registry.event_of[type(event)].type,
+                            "subject": subject,
+                            "time": time,
+                            "actor": actor,
+                            "causationid": command_id,
+                            "correlationid": item.get("correlation") or command_id,
+                            "data": event,
+                        }
+                    )
+                if events:
+                    young[command_id] = (events, landing)
+                outcomes.append({"answer": answer(command, events, state, origin)})
+            except Rejected as rejection:
+                outcomes.append({"problem": rejection.problem()})
+    except Exception as error:
+        raise DecisionFailed(len(outcomes)) from error
+    live.state = state
+    bundle.recorded = len(young) - young_before
+    recent.turn(bundle.recorded)

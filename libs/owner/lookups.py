@@ -1,0 +1,94 @@
+"""What a bundle may have to wait for before it is decided: its aggregate must be loaded from the
+log, or something about its command looked up elsewhere.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+
+from libs.kernel.errors import BacklineError, Unavailable
+from libs.owner.aggregates import Aggregates, AnyDecider
+from libs.owner.inbox import Bundle, Inbox, Resolver, Route
+from libs.owner.replies import Replies
+from libs.owner.tasks import Tasks
+
+logger = logging.getLogger(__name__)
+
+PATIENCE_SECONDS = 8.0
+PAUSE_AFTER_OUTAGE_SECONDS = 0.1
+
+
+class Lookups:
+    """Loads and looks up, then puts what waited for it back into the inbox."""
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        aggregates: Aggregates,
+        route_of: Mapping[type, Route],
+        replies: Replies,
+        tasks: Tasks,
+        wake: Callable[[], None],
+    ) -> None:
+        self._inbox = inbox
+        self._aggregates = aggregates
+        self._route_of = route_of
+        self._replies = replies
+        self._tasks = tasks
+        self._wake = wake
+        self._loading: dict[tuple[str, str], list[Bundle]] = {}
+
+    def load(self, bundle: Bundle, decider: AnyDecider) -> None:
+        """Have a bundle's aggregate loaded, unless it is being loaded already."""
+        key = (decider.aggregate, bundle.aggregate_id)
+        if key in self._loading:
+            self._loading[key].append(bundle)
+            return
+        self._loading[key] = [bundle]
+        self._tasks.start(self._load(decider, bundle.aggregate_id))
+
+    async def _load(self, decider: AnyDecider, aggregate_id: str) -> None:
+        loop = asyncio.get_running_loop()
+        key = (decider.aggregate, aggregate_id)
+        deadline = loop.time() + PATIENCE_SECONDS
+        while True:
+            try:
+                await self._aggregates.load(decider, aggregate_id)
+            except Unavailable as error:
+                if loop.time() > deadline:
+                    return self._refuse(key, error)
+                await asyncio.sleep(PAUSE_AFTER_OUTAGE_SECONDS)
+            except Exception as error:
+                logger.exception("A stream cannot be read.", extra={"aggregate": key[0]})
+                known = error if isinstance(error, BacklineError) else BacklineError()
+                return self._refuse(key, known)
+            else:
+                self._inbox.waiting.extendleft(reversed(self._loading.pop(key)))
+                return self._wake()
+
+    def _refuse(self, key: tuple[str, str], error: BacklineError) -> None:
+        for bundle in self._loading.pop(key):
+            self._replies.refuse(bundle, error.problem())
+
+    def resolve(self, bundle: Bundle, resolver: Resolver) -> None:
+        """Have a bundle's command turned into the one that is decided."""
+        self._tasks.start(self._resolve(bundle, resolver))
+
+    async def _resolve(self, bundle: Bundle, resolver: Resolver) -> None:
+        """A bundle with a resolver holds one command."""
+        (item,), (command,) = bundle.items, bundle.commands
+        origin = bundle.origin
+        origin.command_id, origin.actor, origin.roles = item["id"], item["actor"], item["roles"]
+        try:
+            resolved = await resolver(command, origin)
+        except BacklineError as error:
+            self._replies.refuse(bundle, error.problem())
+        except Exception:
+            logger.exception("A lookup failed.", extra={"command": bundle.route.spec.name})
+            self._replies.refuse(bundle, BacklineError().problem())
+        else:
+            bundle.commands = [resolved]
+            bundle.route = self._route_of[type(resolved)]
+            bundle.is_looked_up = True  # Once, also when the lookup kept its class.
+            self._inbox.waiting.append(bundle)
+            self._wake()
