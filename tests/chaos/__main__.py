@@ -63,12 +63,12 @@ def main(
     outcome = uvloop.run(run(plan, directory=directory, on_round=tell))
     failed = report.failures(outcome)
     table = Table(*report.HEADINGS)
-    for row in report.rows(outcome):
+    for row in report.rows(outcome, lambda fault: fault.name):
         table.add_row(*row)
     console.print(table)
     console.print(report.summary(outcome))
     for each in failed:
-        console.print(f"[red]✗[/red] {each}", markup=False)
+        console.print(f"✗ {each}", style="red", markup=False)
     if write:
         report.write(outcome, about, command)
     if as_json:

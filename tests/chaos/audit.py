@@ -85,11 +85,12 @@ class LogAudit:
             while self.position < last:
                 count = min(FETCH_MESSAGES, last - self.position)
                 for message in await reader.fetch(count, timeout=FETCH_SECONDS_MAX):
-                    self._take(message.metadata.sequence.stream, message.data)
+                    self.take(message.metadata.sequence.stream, message.data)
         finally:
             await reader.unsubscribe()
 
-    def _take(self, position: int, payload: bytes) -> None:
+    def take(self, position: int, payload: bytes) -> None:
+        """Count the events of one commit, the next of the log."""
         assert position > self.position
         self.position = position
         for event in orjson.loads(payload):

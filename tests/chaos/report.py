@@ -1,6 +1,6 @@
 """The report of a run: a table for people, JSON for machines."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -39,10 +39,11 @@ def line(number: int, this: Round) -> str:
     )
 
 
-def rows(outcome: Outcome) -> list[list[str]]:
-    """One line for each kind of fault, as in HEADINGS."""
+def rows(outcome: Outcome, name: Callable[[Fault], str]) -> list[list[str]]:
+    """One line for each kind of fault, as in HEADINGS, with the fault called as `name` says."""
     faults = list(dict.fromkeys(each.fault for each in outcome.rounds))
-    return [_row(fault, _of(outcome, fault)) for fault in sorted(faults, key=lambda it: it.name)]
+    faults.sort(key=lambda fault: fault.name)
+    return [[name(fault), *_cells(_of(outcome, fault))] for fault in faults]
 
 
 def as_json(outcome: Outcome, about: dict[str, Any], command: str) -> dict[str, Any]:
@@ -97,7 +98,7 @@ def summary(outcome: Outcome) -> str:
 def _markdown(outcome: Outcome, about: dict[str, Any], command: str) -> str:
     failed = failures(outcome)
     verdict = "Every promise was kept." if not failed else f"{len(failed)} failures."
-    table = [HEADINGS, ["---"] * len(HEADINGS), *rows(outcome)]
+    table = [HEADINGS, ["---"] * len(HEADINGS), *rows(outcome, lambda fault: fault.title)]
     return "\n".join(
         [
             "# Chaos",
@@ -127,7 +128,7 @@ def _of(outcome: Outcome, fault: Fault) -> Sequence[Round]:
     return [each for each in outcome.rounds if each.fault == fault]
 
 
-def _row(fault: Fault, rounds: Sequence[Round]) -> list[str]:
+def _cells(rounds: Sequence[Round]) -> list[str]:
     recovery = _figures([each.recovery_seconds for each in rounds])
     viewers = _figures([each.viewers_seconds for each in rounds])
     violations = sum(len(each.violations) for each in rounds)
@@ -135,7 +136,6 @@ def _row(fault: Fault, rounds: Sequence[Round]) -> list[str]:
     if any(_is_slow(each) for each in rounds):
         verdict += ", slow"
     return [
-        fault.title,
         str(len(rounds)),
         _seconds(recovery["median"]),
         _seconds(recovery["max"]),
