@@ -79,6 +79,9 @@ class Lane:
 
     def gain(self, slots: frozenset[int], slot_of: Callable[[str], int]) -> None:
         """Slots are ours now: whatever we remember of them from earlier may be stale."""
+        for draft in list(self._open.drafts.values()):
+            if slot_of(draft.live.aggregate_id) in slots:
+                self._throw_away(draft)
         for live in self._aggregates.all():
             if slot_of(live.aggregate_id) in slots:
                 self._aggregates.forget(live)
