@@ -21,6 +21,11 @@ DRAIN_SECONDS: Final = 3
 PENDING_BYTES_MAX: Final = 64 * 1024 * 1024
 """What may wait to be written, or for NATS to come back: several batches of the largest size."""
 
+_LATE_ANSWER: Final = 'permissions violation for publish to "_inbox_'
+"""We may answer whoever asked us, as long as the connection lasts over which they did. An answer
+that comes after a reconnect is refused, and nobody waits for it: they have asked again.
+"""
+
 OnBroken = Callable[[Exception], None]
 """Called when a connection cannot go on and no waiting will help: the process should end."""
 
@@ -94,12 +99,13 @@ class _Watch:
         self._is_strict = is_strict
         self._is_connected = False
         self._has_complained = False
+        self._was_late = False
         self._connected = metrics.NATS_CONNECTED.labels(service)
         self._violations = metrics.NATS_PERMISSION_VIOLATIONS.labels(service)
 
     async def on_connected(self) -> None:
         self._is_connected = True
-        self._has_complained = False
+        self._has_complained = self._was_late = False
         self._connected.set(1)
         logger.info("Connected to NATS.", service=self._service)
 
@@ -111,7 +117,11 @@ class _Watch:
 
     async def on_error(self, error: Exception) -> None:
         text = str(error) or type(error).__name__
-        if "permissions violation" in text.lower():
+        if _LATE_ANSWER in text.lower():
+            if not self._was_late:  # Once a connection: there may be thousands.
+                self._was_late = True
+                logger.warning("An answer came too late to be delivered.", service=self._service)
+        elif "permissions violation" in text.lower():
             self._violations.inc()
             logger.error("NATS refused us a subject.", service=self._service, detail=text)
             if self._is_strict:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from nats.aio.msg import Msg
 
 from libs.chassis.connections import NatsClosed, NatsRefused, connect_nats
 from libs.chassis.process import Process
@@ -73,6 +74,37 @@ async def test_only_raises_the_alarm_when_the_process_is_not_strict(
     finally:
         await client.close()
     assert broken == []
+
+
+async def test_goes_on_when_an_answer_comes_too_late(own_nats: RunningNats) -> None:
+    process = Process(settings_of(own_nats))
+    counter = NATS_PERMISSION_VIOLATIONS.labels("toy")._value
+    before = counter.get()
+    asked: asyncio.Future[Msg] = asyncio.get_running_loop().create_future()
+
+    async def on_message(message: Msg) -> None:
+        asked.set_result(message)
+
+    try:
+        client = await process.connection("toy")
+        await client.subscribe("cmd.toy.1", cb=on_message)
+        await client.flush()
+        async with asyncio.timeout(15):
+            caller = await own_nats.connect("gateway")
+            await caller.publish("cmd.toy.1", b"", reply=caller.new_inbox())
+            message = await asked
+            await caller.close()
+            own_nats.server.stop()
+            own_nats.server.start()
+            while not client.is_connected or client.stats["reconnects"] == 0:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+            await message.respond(b"too late")
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.3):
+                    await process.until_broken()
+    finally:
+        await process.close()
+    assert counter.get() == before
 
 
 async def test_ends_the_process_when_nats_closes_the_connection(nats_server: RunningNats) -> None:
