@@ -1,4 +1,4 @@
-"""Chromium, and a stage with the real pages in front of it."""
+"""Chromium, a whole installation to visit with it, and a stage where faults happen when told to."""
 
 import shutil
 from collections.abc import Iterator
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.browser.house import House, open_house
 from tests.browser.scenes import opened
 from tests.browser.stage import NEW_YEARS_EVE, Ballot, Stage
 from tests.browser.tabs import Tabs
@@ -33,8 +34,30 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+# ---------------------------------------------------------------------------------- the real thing
+
+
+@pytest.fixture(scope="session")
+def house(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """All of Backline, seeded, for the whole session: bring a show of your own."""
+    directory = tmp_path_factory.mktemp("house")
+    with open_house(directory) as house:
+        yield house
+    shutil.rmtree(directory, ignore_errors=True)
+
+
 @pytest.fixture
-def theatre() -> Iterator[Theatre]:
+def tabs(browser: Browser, house: House) -> Iterator[Tabs]:
+    tabs = Tabs(browser, house.url)
+    yield tabs
+    tabs.close()
+
+
+# ---------------------------------------------------------------------------------- the stage
+
+
+@pytest.fixture
+def theatre(browser: Browser) -> Iterator[Theatre]:
     theatre = Theatre()
     theatre.open()
     yield theatre
@@ -47,7 +70,7 @@ def stage(theatre: Theatre) -> Stage:
 
 
 @pytest.fixture
-def tabs(browser: Browser, theatre: Theatre) -> Iterator[Tabs]:
+def stage_tabs(browser: Browser, theatre: Theatre) -> Iterator[Tabs]:
     tabs = Tabs(browser, theatre.url)
     yield tabs
     tabs.close()

@@ -12,7 +12,7 @@ def main_of(page: Page) -> str:
 
 def wait_until_live(page: Page) -> None:
     """Until the page is connected, and has drawn whatever it draws then."""
-    expect(page.locator("#strip")).to_have_attribute("data-phase", "live")
+    expect(page.locator("#strip")).to_have_attribute("data-phase", "live", timeout=15_000)
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
 
 
@@ -24,9 +24,19 @@ def expect_same(live: Page, still: Page) -> None:
     )
 
 
-def song(page: Page, title: str) -> Locator:
+def song(page: Page, song_id: str) -> Locator:
     """The button to pick a song with."""
-    return page.get_by_role("radio", name=re.compile(f"^{re.escape(title)} "))
+    return row(page, song_id).get_by_role("radio")
+
+
+def row(page: Page, song_id: str) -> Locator:
+    """The row of a song."""
+    return page.locator(f"#candidates > [data-key='{song_id}']")
+
+
+def votes_for(page: Page, song_id: str) -> Locator:
+    """The count of a song."""
+    return row(page, song_id).locator(".votes")
 
 
 def cast_button(page: Page) -> Locator:
@@ -34,9 +44,15 @@ def cast_button(page: Page) -> Locator:
     return page.get_by_role("button", name="Cast your vote")
 
 
-def votes_for(page: Page, song_id: str) -> Locator:
-    """The count of a song."""
-    return page.locator(f"[data-key='{song_id}'] .votes")
+def vote(page: Page, song_id: str) -> None:
+    """Pick a song and cast the vote."""
+    song(page, song_id).check()
+    cast_button(page).click()
+
+
+def voted(page: Page) -> Locator:
+    """What the page says about one's own vote."""
+    return page.locator("#voted:not([data-sending])")
 
 
 def total(page: Page) -> Locator:

@@ -1,163 +1,133 @@
-"""Casting a vote, with the mouse, the keyboard and a finger, and when things go wrong."""
+"""Casting a vote: with the mouse, the keyboard and a finger, here and in other tabs."""
+
+import re
 
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.house import House
 from tests.browser.looking import (
     cast_button,
     connection,
     first_song,
+    row,
     song,
     total,
+    vote,
+    voted,
     votes_for,
     wait_until_live,
 )
-from tests.browser.scenes import LIVE
-from tests.browser.stage import NEW_YEARS_EVE, Ballot
 from tests.browser.tabs import Tabs
-from tests.browser.theatre import Theatre
 
-pytestmark = pytest.mark.browser
-
-CAST_VOTE = "voting.cast-vote"
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
 
-@pytest.mark.usefixtures("open_ballot")
-def test_moves_the_other_tab_when_a_vote_is_cast(tabs: Tabs) -> None:
-    mine, theirs = tabs.open(LIVE), tabs.open(LIVE)
-    song(mine, "Bertha").check()
-    cast_button(mine).click()
-    expect(mine.get_by_text("You voted for Bertha.")).to_be_visible()
-    expect(votes_for(theirs, "sng_bertha")).to_have_text("4 votes")
-    expect(total(theirs)).to_have_text("10")
-    expect(theirs.get_by_text("Your vote", exact=True).filter(visible=True)).to_have_count(0)
+def test_moves_the_other_tab_when_a_vote_is_cast(house: House, tabs: Tabs) -> None:
+    show_id, songs = house.open_ballot()
+    mine, theirs = tabs.open(f"/shows/{show_id}"), tabs.open(f"/shows/{show_id}")
+    vote(mine, songs[2])
+    expect(voted(mine)).to_contain_text("You voted for")
+    expect(votes_for(theirs, songs[2])).to_have_text("1 vote")
+    expect(total(theirs)).to_have_text("1")
+    expect(first_song(theirs)).to_have_attribute("data-key", songs[2])
+    expect(row(mine, songs[2]).get_by_text("Your vote")).to_be_visible()
+    expect(row(theirs, songs[2]).get_by_text("Your vote")).to_be_hidden()
+    assert house.count(show_id, songs[2]) == 1
     assert tabs.complaints == []
 
 
-def test_needs_no_mouse(theatre: Theatre, open_ballot: Ballot, tabs: Tabs) -> None:
-    page = tabs.open(LIVE)
+def test_needs_no_mouse(house: House, tabs: Tabs) -> None:
+    show_id, songs = house.open_ballot()
+    page = tabs.open(f"/shows/{show_id}")
     wait_until_live(page)
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
-    expect(song(page, "Dark Star")).to_be_focused()
+    expect(song(page, songs[0])).to_be_focused()
     page.keyboard.press("ArrowDown")
-    expect(song(page, "Bertha")).to_be_checked()
+    expect(song(page, songs[1])).to_be_checked()
     page.keyboard.press("Enter")
-    voted = page.get_by_text("You voted for Bertha.")
-    expect(voted).to_be_visible()
-    expect(page.locator("#voted")).to_be_focused()
+    expect(voted(page)).to_be_focused()
     expect(page.get_by_role("status")).to_have_text("Your vote is counted.")
-    assert theatre.do(open_ballot.counts)["sng_bertha"] == 4
+    assert house.count(show_id, songs[1]) == 1
+    assert tabs.complaints == []
 
 
-@pytest.mark.usefixtures("open_ballot")
-def test_still_knows_my_vote_after_a_reload_and_in_a_new_tab(tabs: Tabs) -> None:
-    page = tabs.open(LIVE)
-    song(page, "Ripple").check()
-    cast_button(page).click()
-    expect(page.get_by_text("You voted for Ripple.")).to_be_visible()
+def test_needs_no_more_than_a_finger(house: House, tabs: Tabs) -> None:
+    show_id, songs = house.open_ballot()
+    phone = {"viewport": {"width": 360, "height": 640}, "has_touch": True, "is_mobile": True}
+    page = tabs.open(f"/shows/{show_id}", **phone)
+    row(page, songs[5]).locator("label").tap()
+    cast_button(page).tap()
+    expect(voted(page)).to_be_in_viewport()
+    expect(voted(page)).to_contain_text("You voted for")
+    assert house.count(show_id, songs[5]) == 1
+
+
+def test_is_remembered_after_a_reload_and_in_other_tabs(house: House, tabs: Tabs) -> None:
+    show_id, songs = house.open_ballot()
+    page = tabs.open(f"/shows/{show_id}")
+    beside = tabs.open_in(page.context, f"/shows/{show_id}")
+    vote(page, songs[0])
+    expect(voted(page)).to_contain_text("You voted for")
+    expect(voted(beside)).to_contain_text("You voted for")
     page.reload()
-    expect(page.get_by_text("You voted for Ripple.")).to_be_visible()
-    other = tabs.open_in(page.context, LIVE)
-    expect(other.get_by_text("You voted for Ripple.")).to_be_visible()
-    expect(other.get_by_role("radio")).to_have_count(0)
+    expect(voted(page)).to_contain_text("You voted for")
+    later = tabs.open_in(page.context, f"/shows/{show_id}")
+    expect(voted(later)).to_contain_text("You voted for")
+    for each in (page, beside, later):
+        expect(each.get_by_role("radio")).to_have_count(0)
+    assert house.count(show_id, songs[0]) == 1
 
 
-@pytest.mark.usefixtures("open_ballot")
-def test_tells_an_open_tab_of_the_vote_cast_in_another(tabs: Tabs) -> None:
-    first = tabs.open(LIVE)
-    second = tabs.open_in(first.context, LIVE)
-    song(first, "Ripple").check()
-    cast_button(first).click()
-    expect(second.get_by_text("You voted for Ripple.")).to_be_visible()
+def test_can_be_changed_where_the_ballot_lets_it(house: House, tabs: Tabs) -> None:
+    show_id, songs = house.open_ballot(changeable=True)
+    page = tabs.open(f"/shows/{show_id}")
+    for each in (songs[3], songs[6]):
+        vote(page, each)
+        expect(row(page, each).get_by_text("Your vote")).to_be_visible()
+        expect(votes_for(page, each)).to_have_text("1 vote")
+    expect(total(page)).to_have_text("1")
+    assert house.count(show_id, songs[3]) == 0
 
 
-def test_counts_once_when_the_first_reply_is_lost(
-    theatre: Theatre, open_ballot: Ballot, tabs: Tabs
-) -> None:
-    page = tabs.open(LIVE)
-    wait_until_live(page)
-    theatre.gateway.lost_replies = 1
-    song(page, "Bertha").check()
-    cast_button(page).click()
-    expect(page.get_by_role("status")).to_have_text("Your vote is counted.")
-    casts = [each for each in theatre.gateway.commands if each["command"] == CAST_VOTE]
-    assert len(casts) == 2
-    assert len({each["key"] for each in casts}) == 1
-    assert theatre.do(open_ballot.counts)["sng_bertha"] == 4
-
-
-def test_counts_once_when_the_line_is_cut_before_the_reply(
-    theatre: Theatre, open_ballot: Ballot, tabs: Tabs
-) -> None:
-    open_ballot.votes_per_voter = 2
-    page = tabs.open(LIVE)
-    song(page, "Bertha").check()
-    cast_button(page).click()
-    expect(page.get_by_text("You voted for Bertha. 1 vote left.")).to_be_visible()
-    theatre.do(theatre.gateway.commands.clear)
-    theatre.gateway.lost_replies = 1
-    song(page, "Ripple").check()
-    cast_button(page).click()
-    expect(page.get_by_text("You voted for Bertha, Ripple.")).to_be_visible()
-    expect(page.locator("#voted[data-sending]")).to_have_count(0)
-    expect(connection(page)).to_have_text("Live")
-    assert theatre.do(open_ballot.counts)["sng_ripple"] == 2
-    assert len({each["key"] for each in theatre.gateway.commands}) == 1
-    assert {each["via"] for each in theatre.gateway.commands} == {"WebSocket", "HTTP"}
-
-
-def test_takes_the_vote_back_and_says_why_when_it_is_refused(
-    theatre: Theatre, open_ballot: Ballot, tabs: Tabs
-) -> None:
-    page = tabs.open(LIVE)
-    wait_until_live(page)
-    song(page, "Bertha").check()
-    open_ballot.status = "closed"  # And nobody has told the page.
-    cast_button(page).click()
-    expect(page.locator("#cast-text")).to_have_text("Voting is closed. Your vote was not counted.")
-    expect(page.get_by_text("Your vote", exact=True).filter(visible=True)).to_have_count(0)
-    theatre.do(theatre.stage.change)
-    expect(page.locator("main")).to_have_attribute("data-phase", "closed")
+def test_can_be_cast_as_often_as_the_ballot_lets_it(house: House, tabs: Tabs) -> None:
+    show_id, songs = house.open_ballot(votes_per_voter=2)
+    page = tabs.open(f"/shows/{show_id}")
+    vote(page, songs[0])
+    expect(voted(page)).to_contain_text("1 vote left.")
+    vote(page, songs[1])
+    expect(total(page)).to_have_text("2")
     expect(page.get_by_role("radio")).to_have_count(0)
 
 
-def test_lets_a_vote_be_changed_where_the_ballot_does(
-    theatre: Theatre, open_ballot: Ballot, tabs: Tabs
-) -> None:
-    open_ballot.changeable = True
-    page = tabs.open(LIVE)
-    for title in ("Ripple", "Bertha"):
-        song(page, title).check()
-        cast_button(page).click()
-        expect(page.get_by_text(f"You voted for {title}.")).to_be_visible()
-    counts = theatre.do(open_ballot.counts)
-    assert (counts["sng_ripple"], counts["sng_bertha"]) == (1, 4)
-
-
-def test_lets_each_have_as_many_votes_as_the_ballot_gives(open_ballot: Ballot, tabs: Tabs) -> None:
-    open_ballot.votes_per_voter = 2
-    page = tabs.open(LIVE)
-    song(page, "Ripple").check()
-    cast_button(page).click()
-    expect(page.get_by_text("You voted for Ripple. 1 vote left.")).to_be_visible()
-    song(page, "Deal").check()
-    cast_button(page).click()
-    expect(page.get_by_text("You voted for Ripple, Deal.")).to_be_visible()
-    expect(page.get_by_role("radio")).to_have_count(0)
-
-
-@pytest.mark.usefixtures("open_ballot")
-def test_holds_places_while_somebody_chooses(theatre: Theatre, tabs: Tabs) -> None:
-    page = tabs.open(LIVE)
+def test_leaves_songs_in_their_places_while_somebody_chooses(house: House, tabs: Tabs) -> None:
+    show_id, songs = house.open_ballot()
+    page = tabs.open(f"/shows/{show_id}")
     wait_until_live(page)
-    song(page, "Ripple").focus()
-    theatre.do(lambda: theatre.stage.crowd(NEW_YEARS_EVE, {"Deal": 50}))
-    expect(votes_for(page, "sng_deal")).to_have_text("50 votes")
-    first = first_song(page)
-    expect(first).to_have_attribute("data-key", "sng_dark-star")
+    song(page, songs[4]).focus()
+    house.crowd(show_id, (songs[9], 2))
+    expect(votes_for(page, songs[9])).to_have_text("2 votes")
+    expect(first_song(page)).to_have_attribute("data-key", songs[0])
     expect(page.get_by_text("Places held for you")).to_be_visible()
     page.get_by_role("link", name="Backline").focus()
-    expect(first).to_have_attribute("data-key", "sng_deal")
+    expect(first_song(page)).to_have_attribute("data-key", songs[9])
+
+
+def test_goes_on_when_the_gateway_dies(house: House, tabs: Tabs) -> None:
+    show_id, songs = house.open_ballot()
+    page = tabs.open(f"/shows/{show_id}")
+    wait_until_live(page)
+    house.crowd(show_id, (songs[0], 1))
+    expect(total(page)).to_have_text("1")
+    house.kill_gateway()
+    expect(connection(page)).to_have_text(re.compile("^Reconnecting"))
+    expect(total(page)).to_have_text("1")
+    song(page, songs[1]).check()
+    cast_button(page).click()
+    expect(connection(page)).to_have_text("Live", timeout=40_000)
+    expect(voted(page)).to_contain_text("You voted for", timeout=40_000)
+    expect(total(page)).to_have_text("2")
+    assert house.count(show_id, songs[1]) == 1

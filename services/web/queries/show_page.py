@@ -219,12 +219,16 @@ def _ballot_heading(ballot: Ballot | None) -> str:
 
 
 def _ballot_hint(ballot: Ballot | None) -> str:
-    if ballot is None or ballot.status not in (BallotStatus.PREPARED, BallotStatus.OPEN):
+    if ballot is None or not _is_before(ballot):
         return ""
     votes = counted(ballot.votes_per_voter, "vote", "votes")
     if ballot.changeable:
         return f"You have {votes}, and can change your mind until voting closes."
     return f"You have {votes}. A vote cast stays cast."
+
+
+def _is_before(ballot: Ballot) -> bool:
+    return ballot.status in {BallotStatus.PREPARED, BallotStatus.OPEN}
 
 
 def _voted_text(ballot: Ballot | None, votes: Sequence[MyVote]) -> str:
@@ -317,7 +321,12 @@ def _score_text(ballot: Ballot | None) -> str:
 
 
 def _sets(found: Show, ballot: Ballot | None) -> list[PlayedSet]:
-    """What was played: as the catalog tells it, or else as the ballot was scored with."""
+    """What was played: as the catalog tells it, or else as the ballot was scored with.
+
+    Nothing while people may still vote: it would spoil the guessing, and the ballot.
+    """
+    if ballot is not None and _is_before(ballot):
+        return []
     hits = set(ballot.score.hits) if ballot and ballot.score else set[str]()
     if found.setlist is not None:
         sets: list[PlayedSet] = []

@@ -61,12 +61,12 @@ function bindingsOf(element) {
 }
 
 /** @param {Element} element @param {string} text */
-function setText(element, text) {
+export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** @param {Element} element @param {string} name @param {string | boolean} value */
-function setAttribute(element, name, value) {
+/** @param {Element} element @param {string} name @param {string | boolean} value false for none */
+export function setAttribute(element, name, value) {
   const isState = typeof value === "boolean";
   const wanted = isState ? (value ? "" : null) : value;
   if (element.getAttribute(name) === wanted) return;

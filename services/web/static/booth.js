@@ -5,6 +5,7 @@
  * @module
  */
 import { newKey, Problem } from "../client/index.js";
+import { setAttribute, setText } from "./bind.js";
 import { element } from "./page-state.js";
 /** @import { Client, LiveQuery } from "../client/index.js" */
 /** @import { Announcer } from "./announcer.js" */
@@ -68,13 +69,13 @@ export class Booth {
 
   /** @param {{candidates: {song_id: string, title: string, is_locked: boolean}[]}} page */
   draw({ candidates }) {
-    element("held").hidden = !this.isChoosing;
+    setAttribute(element("held"), "hidden", !this.isChoosing);
     const picked = this.#picked();
     const title = candidates.find(({ song_id }) => song_id === picked)?.title;
     setText(this.#text, this.#refusal || title || "Pick a song");
-    this.#text.toggleAttribute("data-refused", this.#refusal !== "");
-    this.#button.disabled = picked === null || this.#isSending;
-    this.#voted.toggleAttribute("data-sending", this.#isSending);
+    setAttribute(this.#text, "data-refused", this.#refusal !== "");
+    setAttribute(this.#button, "disabled", picked === null || this.#isSending);
+    setAttribute(this.#voted, "data-sending", this.#isSending);
   }
 
   #leave() {
@@ -155,9 +156,4 @@ function withVote(songId, isOnly) {
 function wordsFor(problem) {
   if (problem.isPassing) return LOST;
   return /** @type {Record<string, string>} */ (REFUSALS)[problem.code] ?? problem.title;
-}
-
-/** @param {HTMLElement} target @param {string} text */
-function setText(target, text) {
-  if (target.textContent !== text) target.textContent = text;
 }

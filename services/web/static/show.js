@@ -5,7 +5,7 @@
  * @module
  */
 import { Announcer } from "./announcer.js";
-import { bind } from "./bind.js";
+import { bind, setAttribute, setText } from "./bind.js";
 import { Booth } from "./booth.js";
 import { timeLeft } from "./countdown.js";
 import { connect, element, goOnFrom, oncePerFrame, readState } from "./page-state.js";
@@ -120,8 +120,8 @@ function tick() {
   const until = { prepared: ballot?.opens_at, open: ballot?.closes_at }[String(ballot?.status)];
   const left = until ? timeLeft(Date.parse(until) - Date.now()) : "";
   const countdown = element("countdown");
-  countdown.hidden = left === "";
-  countdown.textContent = left;
+  setAttribute(countdown, "hidden", left === "");
+  setText(countdown, left);
 }
 
 let phase = "";

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { setAttribute, setText } from "./bind.js";
 import { element } from "./page-state.js";
 import { numberText } from "./view/wording.js";
 /** @import { Client, ConnectionState, LiveQuery } from "../client/index.js" */
@@ -19,11 +20,11 @@ export function showConnection(client, viewers) {
   const count = element("strip-viewers");
   const draw = () => {
     const state = client.live.getSnapshot();
-    strip.dataset.phase = state.phase;
+    setAttribute(strip, "data-phase", state.phase);
     setText(text, wordsFor(state));
-    retry.hidden = state.phase !== "stopped" && state.phase !== "waiting";
+    setAttribute(retry, "hidden", state.phase !== "stopped" && state.phase !== "waiting");
     const watching = viewers?.getSnapshot().result?.viewers ?? 0;
-    count.hidden = watching === 0 || state.phase !== "live";
+    setAttribute(count, "hidden", watching === 0 || state.phase !== "live");
     setText(count, `${numberText(watching)} watching`);
   };
   retry.addEventListener("click", () => client.live.retryNow());
@@ -48,9 +49,4 @@ function wordsFor({ phase, retryAt }) {
     default:
       return "Connecting";
   }
-}
-
-/** @param {HTMLElement} target @param {string} text */
-function setText(target, text) {
-  if (target.textContent !== text) target.textContent = text;
 }

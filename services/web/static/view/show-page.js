@@ -197,6 +197,8 @@ function scoreText(score) {
 
 /** @param {any} found @param {any} ballot */
 function setsOf(found, ballot) {
+  // While people may still vote it would spoil the guessing, and the ballot.
+  if (ballot !== null && isBefore(ballot)) return [];
   const hits = new Set(ballot?.score?.hits ?? []);
   if (found.setlist !== null) {
     let number = 0;
