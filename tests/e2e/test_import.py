@@ -21,7 +21,7 @@ from services.catalog.conftest import RunningCatalog, catalog
 
 __all__ = ["catalog"]
 
-pytestmark = [pytest.mark.connected, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.connected, pytest.mark.timeout(400)]
 
 ROOT = Path(__file__).parents[2]
 COLLECTIONS = ROOT.parent / "shared" / "data" / "setlists-realshows"

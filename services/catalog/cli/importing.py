@@ -18,10 +18,10 @@ from services.catalog.adapters.findings import KIND_OF, Fact, Part, Refusal
 from services.catalog.cli.plan import Plan, performances_of
 from services.catalog.cli.report import Report
 
-COMMANDS_IN_FLIGHT_MAX = 1024
-"""Enough for the bus to fill the messages of all slots."""
+COMMANDS_IN_FLIGHT_MAX = 256
+"""A few for each slot: enough to keep all of them busy, and little to wait for when they are slow."""
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
 """How long a catalog that is away or too busy is asked again."""
 
 CALLER = service_caller("catalog")
