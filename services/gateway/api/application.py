@@ -8,13 +8,13 @@ import structlog
 from litestar import Litestar, Request, Response, asgi
 from litestar.exceptions import HTTPException
 
+from contracts.documents.openapi import openapi_document
 from contracts.gateway import MethodNotAllowed, RouteUnknown
 from libs.chassis.asgi import Application, Scope, Send
 from libs.kernel.errors import BacklineError, Invalid
 from libs.kernel.messages import Registry
 from services.gateway.api.answers import HTML, JSON, Reply, problem_reply
 from services.gateway.api.documentation import documentation_page
-from services.gateway.api.openapi import openapi_document
 from services.gateway.api.routes import Routes
 
 PREFIXES = ("/v1", "/docs", "/openapi.json")

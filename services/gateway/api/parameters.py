@@ -4,13 +4,13 @@ A list is its parameter repeated, an object is its JSON, anything else is its te
 means is up to the contract's own types.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
 import orjson
 
+from contracts.documents.schemas import types_of
 from libs.kernel.messages import QuerySpec
 from libs.live.question import ArgumentsInvalid
 
@@ -73,13 +73,3 @@ def json_value(name: str, text: str) -> Any:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
         raise ArgumentsInvalid(f"{name}: not JSON") from None
-
-
-def types_of(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> set[str]:
-    """The JSON types that a schema lets pass, as far as it names any."""
-    if "$ref" in schema:
-        return types_of(definitions[schema["$ref"].rpartition("/")[2]], definitions)
-    found = {schema["type"]} if isinstance(schema.get("type"), str) else set()
-    for option in schema.get("anyOf", ()):
-        found |= types_of(option, definitions)
-    return found

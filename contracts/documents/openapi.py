@@ -4,18 +4,14 @@ A pure function: the committed copy in `contracts/schemas` and what the gateway 
 Commands that only our own services may send are left out.
 """
 
-from collections.abc import Iterable
 from typing import Any, Final
 
-from pydantic import TypeAdapter
-
+from contracts.documents.schemas import Components
 from libs.kernel.ids import ID_LENGTH_MAX
 from libs.kernel.messages import Access, CommandSpec, QuerySpec, Registry
-from services.gateway.api.parameters import types_of
 
 Json = dict[str, Any]
 
-_REFERENCE: Final = "#/components/schemas/{model}"
 _WHO: Final = {
     Access.PUBLIC: "Anyone.",
     Access.SIGNED_IN: "Whoever has signed in.",
@@ -62,7 +58,7 @@ def openapi_document(messages: Registry, *, version: str) -> Json:
     """Every command and query a client may use, as paths of an OpenAPI 3.1 document."""
     commands = [each for each in messages.commands.values() if each.access < Access.SERVICE]
     queries = [each for each in messages.queries.values() if each.access < Access.SERVICE]
-    schemas = _Schemas([*commands, *queries])
+    schemas = Components([*commands, *queries])
     paths: Json = {}
     for query in sorted(queries, key=lambda each: each.name):
         paths[path_of(query)] = {"get": _query(query, schemas)}
@@ -82,7 +78,7 @@ def openapi_document(messages: Registry, *, version: str) -> Json:
         "tags": [{"name": name} for name in sorted({each.service for each in commands + queries})],
         "paths": dict(sorted(paths.items())),
         "components": {
-            "schemas": {**schemas.components, "Problem": _PROBLEM},
+            "schemas": {**schemas.schemas, "Problem": _PROBLEM},
             "responses": {"Problem": _problem("It was refused.")},
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
@@ -96,44 +92,7 @@ def path_of(spec: CommandSpec | QuerySpec) -> str:
     return "/v1/" + spec.name.replace(".", "/", 1)
 
 
-class _Schemas:
-    """JSON Schemas of messages and views; what several of them use is there once."""
-
-    def __init__(self, specs: Iterable[CommandSpec | QuerySpec]) -> None:
-        inputs = {spec.name: spec.adapter for spec in specs}
-        outputs: dict[str, TypeAdapter[Any]] = {
-            spec.name: TypeAdapter(spec.answer) for spec in specs
-        }
-        found, definitions = TypeAdapter.json_schemas(
-            [
-                *((name, "validation", adapter) for name, adapter in inputs.items()),
-                *((name, "serialization", adapter) for name, adapter in outputs.items()),
-            ],
-            ref_template=_REFERENCE,
-        )
-        self.components: Json = definitions.get("$defs", {})
-        self._found = found
-
-    def message(self, spec: CommandSpec | QuerySpec) -> Json:
-        return self._found[spec.name, "validation"]
-
-    def message_fields(self, spec: QuerySpec) -> Json:
-        """The object schema of a query itself, not a reference to it."""
-        return self._resolved(self.message(spec))
-
-    def answer(self, spec: CommandSpec | QuerySpec) -> Json:
-        return self._found[spec.name, "serialization"]
-
-    def types(self, schema: Json) -> set[str]:
-        return types_of(schema, self.components)
-
-    def _resolved(self, schema: Json) -> Json:
-        if "$ref" in schema:
-            return self._resolved(self.components[schema["$ref"].rpartition("/")[2]])
-        return schema
-
-
-def _operation(spec: CommandSpec | QuerySpec, schemas: _Schemas) -> Json:
+def _operation(spec: CommandSpec | QuerySpec, schemas: Components) -> Json:
     security: list[Json] = [{"token": []}]
     if spec.access == Access.PUBLIC:
         security.insert(0, {})
@@ -154,7 +113,7 @@ def _operation(spec: CommandSpec | QuerySpec, schemas: _Schemas) -> Json:
     }
 
 
-def _command(spec: CommandSpec, schemas: _Schemas) -> Json:
+def _command(spec: CommandSpec, schemas: Components) -> Json:
     operation = _operation(spec, schemas)
     operation["parameters"] = [_KEY_PARAMETER]
     operation["requestBody"] = {
@@ -167,7 +126,7 @@ def _command(spec: CommandSpec, schemas: _Schemas) -> Json:
     return operation
 
 
-def _query(spec: QuerySpec, schemas: _Schemas) -> Json:
+def _query(spec: QuerySpec, schemas: Components) -> Json:
     operation = _operation(spec, schemas)
     message = schemas.message_fields(spec)
     required = set(message.get("required", ()))
@@ -181,7 +140,7 @@ def _query(spec: QuerySpec, schemas: _Schemas) -> Json:
     return operation
 
 
-def _parameter(name: str, schema: Json, schemas: _Schemas, *, is_required: bool) -> Json:
+def _parameter(name: str, schema: Json, schemas: Components, *, is_required: bool) -> Json:
     parameter: Json = {"name": name, "in": "query", "required": is_required}
     kinds = schemas.types(schema)
     if "object" in kinds:

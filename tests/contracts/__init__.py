@@ -1,0 +1,1 @@
+"""The contracts as others see them: their documents, what breaks them, and what was recorded."""
