@@ -19,7 +19,7 @@ from services.catalog.cli.plan import Plan, performances_of
 from services.catalog.cli.report import Report
 
 COMMANDS_IN_FLIGHT_MAX = 256
-"""A few for each slot: enough to keep all of them busy, and little to wait for when they are slow."""
+"""A few for each slot: enough to keep all busy, and little to wait for when they are slow."""
 
 PATIENCE_SECONDS = 60.0
 """How long a catalog that is away or too busy is asked again."""
