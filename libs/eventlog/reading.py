@@ -26,7 +26,7 @@ from libs.kernel.ids import new_id
 
 CREDIT_MESSAGES_MAX = 128
 CREDIT_MESSAGES_MIN = 8
-CREDIT_BYTES_MAX = 16 * 1024 * 1024
+CREDIT_BYTES_MAX = 4 * 1024 * 1024
 PULL_EXPIRES_SECONDS = 10
 HEARTBEAT_SECONDS = 1.0
 LOOK_SECONDS = 0.25
@@ -135,7 +135,9 @@ class _Reader:
         self._arrived: deque[Msg] = deque()
         self._something = asyncio.Event()
         self._credit = 0
-        self._credit_max = CREDIT_MESSAGES_MAX
+        # Few, until their size is known: nats-server cuts off whoever has 64 MB waiting for them,
+        # or does not take them within seconds, and several readers share a connection.
+        self._credit_max = CREDIT_MESSAGES_MIN
         self._delivered = 0
         self._pending = 0
         self._heard_at = asyncio.get_running_loop().time()
