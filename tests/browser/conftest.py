@@ -21,7 +21,9 @@ CHROMIUM_ARGUMENTS = [
 ]
 
 
-@pytest.fixture(scope="session")
+# For this package and no longer: while it lasts, Playwright's event loop runs in this thread, and
+# tests elsewhere want one of their own.
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     executable = shutil.which("chromium") or shutil.which("chromium-browser")
     if executable is None:
@@ -37,9 +39,9 @@ def browser() -> Iterator[Browser]:
 # ---------------------------------------------------------------------------------- the real thing
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def house(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """All of Backline, seeded, for the whole session: bring a show of your own."""
+    """All of Backline, seeded, for all tests of this package: bring a show of your own."""
     directory = tmp_path_factory.mktemp("house")
     with open_house(directory) as house:
         yield house
