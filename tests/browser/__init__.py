@@ -1,0 +1,1 @@
+"""The pages in Chromium, before the whole of Backline and before a stage of faults."""
