@@ -26,7 +26,7 @@ SongId = Id
 VoterId = Id
 VoteId = Id
 
-Title = Annotated[str, Field(min_length=1, max_length=300)]
+Title = Annotated[str, Field(min_length=1, max_length=300, pattern=r"^[^\x00-\x1f\x7f]+$")]
 VotesPerVoter = Annotated[int, Field(ge=1, le=50)]
 
 CANDIDATES_MAX = 200

@@ -18,13 +18,18 @@ from libs.kernel.messages import Caller, Query, QuerySpec, registry
 logger = logging.getLogger(__name__)
 
 QUERIES_IN_FLIGHT_MAX = 512
+FLUSH_SECONDS_MAX = 10
 
 Handler = Callable[[Any, Caller, int | None], Awaitable[Answer]]
 """(query, caller, after) -> Answer. `after` is a position that the answer must include."""
 
 
-async def serve_queries(connection: Client, handlers: Mapping[type[Query[Any]], Handler]) -> None:
-    """Answer a service's queries until cancelled.
+async def serve_queries(
+    connection: Client,
+    handlers: Mapping[type[Query[Any]], Handler],
+    on_ready: Callable[[], None] = lambda: None,
+) -> None:
+    """Answer a service's queries until cancelled; `on_ready` is called once questions reach us.
 
     Readers of one service share the work: each question goes to one of them. Beyond
     QUERIES_IN_FLIGHT_MAX questions at once they are refused with Unavailable, at once.
@@ -44,6 +49,8 @@ async def serve_queries(connection: Client, handlers: Mapping[type[Query[Any]], 
                 await connection.subscribe(query_subject(spec.name), queue="readers", cb=on_message)
             )
         try:
+            await connection.flush(timeout=FLUSH_SECONDS_MAX)
+            on_ready()
             await asyncio.get_running_loop().create_future()
         finally:
             for subscription in subscriptions:

@@ -75,8 +75,11 @@ def create_app(settings: Settings) -> App:
         async with answering(
             QUERIES, [USERS], service="auth", engine=runtime.database()
         ) as handlers:
-            runtime.ready("queries")
-            await serve_queries(connection, {**handlers, GetJwks: tokens(runtime).get_jwks})
+            await serve_queries(
+                connection,
+                {**handlers, GetJwks: tokens(runtime).get_jwks},
+                lambda: runtime.ready("queries"),
+            )
 
     return App(
         "auth",

@@ -53,8 +53,7 @@ def create_app(settings: Settings) -> App:
         async with answering(
             QUERIES, [RECORDS], service="catalog", engine=runtime.database()
         ) as handlers:
-            runtime.ready("queries")
-            await serve_queries(connection, handlers)
+            await serve_queries(connection, handlers, lambda: runtime.ready("queries"))
 
     return App(
         "catalog",

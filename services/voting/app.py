@@ -69,8 +69,7 @@ def create_app(settings: Settings) -> App:
         async with answering(
             QUERIES, PROJECTIONS, service="voting", engine=runtime.database()
         ) as handlers:
-            runtime.ready("queries")
-            await serve_queries(connection, handlers)
+            await serve_queries(connection, handlers, lambda: runtime.ready("queries"))
 
     async def react(runtime: Runtime) -> None:
         reactor = Reactor(
