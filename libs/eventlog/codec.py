@@ -11,7 +11,6 @@ source    https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/js
 
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 import orjson
 
@@ -59,6 +58,15 @@ def encode(events: list[CloudEvent]) -> bytes:
     if len(payload) > COMMIT_BYTES_MAX:
         raise TooLarge(f"a commit of {len(payload)} bytes")
     return payload
+
+
+def is_encodable(event: CloudEvent) -> bool:
+    """Whether JSON has a word for everything in an event."""
+    try:
+        orjson.dumps(event)
+    except TypeError:
+        return False
+    return True
 
 
 def decode(

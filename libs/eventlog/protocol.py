@@ -158,6 +158,17 @@ async def request(
     return answer
 
 
+async def reached(client: Client, *, timeout_seconds: float) -> None:
+    """Return once the server has taken everything that was sent before.
+
+    In place of the client's own `flush`: when that is cancelled, or its time is over, the client
+    trips over the answer that comes all the same, and is deaf from then on (nats-py 2.16).
+
+    raises   as `reaching` does
+    """
+    await call(client, "INFO", b"", timeout_seconds=timeout_seconds)
+
+
 async def publish_batch(
     client: Client,
     messages: list[tuple[str, bytes, dict[str, str]]],

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict, deque
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -38,8 +38,8 @@ class Landing:
     position: int = 0
 
 
-Recorded = tuple[Sequence[Event], Landing]
-"""What a command recorded, and with which commit."""
+Recorded = tuple[Sequence[Event], Landing, str]
+"""What a command recorded, with which commit, and who sent it."""
 
 
 class RecentCommands:
@@ -115,33 +115,33 @@ class Live:
     events_since_snapshot: int = 0
     events_total: int = 0
 
-    def committed_at(self, revision: Revision, events: int = 0) -> None:
-        """Note a commit."""
+    def committed(self, revision: Revision, events: int) -> None:
+        """Note an acknowledged commit of so many events."""
         self.revision = revision
-        self.commits.add(revision, events)
         self.confirmed_at = time.monotonic()
+        self.commits.add(revision, events)
+        self._count(events)
 
-    def recorded(self, count: int) -> None:
-        """Count events that were recorded or replayed."""
-        self.events_since_snapshot += count
-        self.events_total += count
+    def _count(self, events: int) -> None:
+        self.events_since_snapshot += events
+        self.events_total += events
 
     def replay(self, commits: Sequence[RecordedCommit], after: Revision) -> None:
         """Learn recent commands from all commits, and the state from those after a revision."""
         for commit in commits:
             landing = Landing(commit.position)
-            by_command: dict[str, list[Event]] = {}
+            events: dict[str, list[Event]] = {}
             for event in commit.events:
-                by_command.setdefault(event.causation_id, []).append(event.data)
+                if event.causation_id not in events:
+                    mine = events[event.causation_id] = []
+                    self.recent.young[event.causation_id] = (mine, landing, event.actor)
+                events[event.causation_id].append(event.data)
                 if commit.position > after:
                     self.state = self.decider.evolve(self.state, event.data)
-            self.recent.young.update(
-                {command_id: (events, landing) for command_id, events in by_command.items()}
-            )
-            self.recent.turn(len(by_command))
+            self.recent.turn(len(events))
             self.commits.add(commit.position, len(commit.events))
             if commit.position > after:
-                self.recorded(len(commit.events))
+                self._count(len(commit.events))
 
 
 @dataclass(slots=True)
@@ -188,7 +188,7 @@ class Aggregates:
         return list(self._live.values())
 
     async def load(self, decider: AnyDecider, aggregate_id: str) -> Live:
-        """Bring an aggregate into memory, from its snapshot and the commits after it.
+        """An aggregate from its snapshot and the commits after it; not held in memory yet.
 
         raises   Unavailable; UnknownEvent
         """
@@ -211,9 +211,12 @@ class Aggregates:
             await asyncio.sleep(0)
         live.revision = history.revision
         live.confirmed_at = asked_at
+        return live
+
+    def keep(self, live: Live) -> None:
+        """Hold an aggregate in memory from now on."""
         self._live[live.key] = live
         self._live.move_to_end(live.key)
-        return live
 
     async def is_current(self, live: Live) -> bool:
         """Ask the log whether an aggregate's revision still is the newest one.
@@ -225,7 +228,7 @@ class Aggregates:
         live.confirmed_at = asked_at
         return history.revision == live.revision
 
-    def used(self, keys: Sequence[Key]) -> None:
+    def used(self, keys: Iterable[Key]) -> None:
         """Note that aggregates were in use just now."""
         for key in keys:
             if key in self._live:

@@ -4,17 +4,28 @@ What does not change from one command to the next is bound before the loop. No s
 header is made in it, and no object but those that the log or a caller will read.
 """
 
+import logging
 from collections.abc import Container
+from typing import Any
 
 from libs.eventlog.codec import timestamp
-from libs.kernel.errors import Rejected
+from libs.kernel.errors import BacklineError, Invalid, Rejected
 from libs.kernel.messages import registry
+from libs.owner.aggregates import Live, Recorded
 from libs.owner.batch import Draft
-from libs.owner.inbox import Bundle
+from libs.owner.inbox import Bundle, Outcome
+
+logger = logging.getLogger(__name__)
+
+
+class CommandIdTaken(Invalid):
+    code = "command-id-taken"
+    title = "Somebody else has sent a command with this id."
 
 
 class DecisionFailed(Exception):
-    """A decider broke on a command: a bug. What the draft holds by now must be thrown away.
+    """A decider broke while the state was changing: a bug. What the draft holds by now must be
+    thrown away.
 
     number   of the command in its bundle
     """
@@ -44,38 +55,57 @@ def decide(bundle: Bundle, draft: Draft, source: str, suspended: Container[str])
             origin.roles = item["roles"]
             origin.is_suspended = actor in suspended
             known = young.get(command_id) or old.get(command_id)
+            if known is not None:
+                outcomes.append(_repeat(bundle, command, known, live))
+                continue
             try:
-                if known is not None:
-                    view = answer(command, known[0], state, origin)
-                    bundle.repeated.append((view, known[1]))
-                    outcomes.append({"answer": view})
-                    continue
                 events = decide_one(command, state, origin)
-                first = len(drafted)
-                for event in events:
-                    state = evolve(state, event)
-                    number = len(drafted) - first
-                    drafted.append(
-                        {
-                            "specversion": "1.0",
-                            "id": f"{command_id}-{number}" if number else command_id,
-                            "source": source,
-                            "type": registry.event_of[type(event)].type,
-                            "subject": subject,
-                            "time": time,
-                            "actor": actor,
-                            "causationid": command_id,
-                            "correlationid": item.get("correlation") or command_id,
-                            "data": event,
-                        }
-                    )
-                if events:
-                    young[command_id] = (events, landing)
-                outcomes.append({"answer": answer(command, events, state, origin)})
             except Rejected as rejection:
                 outcomes.append({"problem": rejection.problem()})
+                continue
+            except Exception:
+                # A bug; but `decide` leaves the state alone, so nobody else is harmed.
+                logger.exception("A decision failed.", extra={"command": bundle.route.spec.name})
+                outcomes.append({"problem": BacklineError().problem()})
+                continue
+            first = len(drafted)
+            for event in events:
+                state = evolve(state, event)
+                number = len(drafted) - first
+                drafted.append(
+                    {
+                        "specversion": "1.0",
+                        "id": f"{command_id}-{number}" if number else command_id,
+                        "source": source,
+                        "type": registry.event_of[type(event)].type,
+                        "subject": subject,
+                        "time": time,
+                        "actor": actor,
+                        "causationid": command_id,
+                        "correlationid": item.get("correlation") or command_id,
+                        "data": event,
+                    }
+                )
+            if events:
+                young[command_id] = (events, landing, actor)
+            outcomes.append({"answer": answer(command, events, state, origin)})
     except Exception as error:
         raise DecisionFailed(len(outcomes)) from error
     live.state = state
     bundle.recorded = len(young) - young_before
     recent.turn(bundle.recorded)
+
+
+def _repeat(bundle: Bundle, command: Any, known: Recorded, live: Live) -> Outcome:
+    """Answer a command that is recorded as it was answered before."""
+    events, landing, actor = known
+    if actor != bundle.origin.actor:
+        return {"problem": CommandIdTaken().problem()}
+    try:
+        view = live.decider.answer(command, events, live.state, bundle.origin)
+    except Exception:
+        # A bug, or another command under the same id; the state is as it was.
+        logger.exception("A repeat failed.", extra={"command": bundle.route.spec.name})
+        return {"problem": BacklineError().problem()}
+    bundle.repeated.append((view, landing))
+    return {"answer": view}

@@ -18,15 +18,13 @@ import orjson
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
-from libs.owner.aggregates import Live
+from libs.owner.aggregates import Key, Live
 from libs.owner.batch import Draft
 
 logger = logging.getLogger(__name__)
 
 SPACING_SECONDS = 0.05
 LOOK_SECONDS = 0.02
-
-Key = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +61,7 @@ class HotResults:
         now = time.monotonic()
         if now - self._told_at.get(live.key, 0.0) >= SPACING_SECONDS:
             self._told_at[live.key] = now
-            draft.view = view.view(live.aggregate_id, live.state, 0)
+            draft.view = self._view(live, 0)
 
     async def tell(self, drafts: Sequence[Draft]) -> None:
         """A batch is acknowledged: tell what was captured of it, remember the rest for later."""
@@ -80,30 +78,43 @@ class HotResults:
                 self._due[live.key] = traceparent
                 self._woken.set()
 
-    async def run(self, settled: Callable[[Key], Live | None]) -> None:
+    async def run(
+        self, is_settled: Callable[[Key], bool], get: Callable[[str, str], Live | None]
+    ) -> None:
         """Tell what is due until cancelled.
 
-        settled   the aggregate of a key when nothing is under way on it, else None
+        is_settled   whether no decision is under way on an aggregate
+        get          an aggregate in memory; one that is no longer there is told by its next owner
         """
         while True:
             await self._woken.wait()
             await asyncio.sleep(LOOK_SECONDS)
             for key, traceparent in list(self._due.items()):
-                live = settled(key)
-                if live is not None:
+                if is_settled(key):
                     del self._due[key]
-                    self._told_at[key] = time.monotonic()
-                    view = self._views[key[0]].view(live.aggregate_id, live.state, live.revision)
-                    await self._publish(live, view, traceparent)
+                    live = get(*key)
+                    if live is not None:
+                        self._told_at[key] = time.monotonic()
+                        await self._publish(live, self._view(live, live.revision), traceparent)
             if not self._due:
                 self._woken.clear()
                 self._forget_old()
+
+    def _view(self, live: Live, position: int) -> Any:
+        """The view as it is now; None when it cannot be told, which is a bug."""
+        try:
+            return self._views[live.decider.aggregate].view(live.aggregate_id, live.state, position)
+        except Exception:
+            logger.exception("A hot view failed.", extra={"aggregate": live.decider.aggregate})
+            return None
 
     def _forget_old(self) -> None:
         if len(self._told_at) > 10_000:
             self._told_at.clear()
 
     async def _publish(self, live: Live, view: Any, traceparent: str | None) -> None:
+        if view is None:
+            return
         body = {"position": live.revision, "epoch": self._epoch, "result": view}
         payload = orjson.dumps(body, option=orjson.OPT_UTC_Z)
         subject = f"hot.{self._views[live.decider.aggregate].query}.{live.aggregate_id}"

@@ -6,6 +6,8 @@ of them is kept and done once: for a message (Request), or for those of its comm
 class and about one aggregate (Bundle).
 """
 
+import logging
+import string
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,10 +32,15 @@ from libs.kernel.messages import Access, Caller, CommandSpec, Origin
 from libs.owner.aggregates import Landing
 from libs.owner.observed import Observed
 
+logger = logging.getLogger(__name__)
+
 BUNDLE_COMMANDS_MAX = 1000
 BUNDLE_BYTES_MAX = 1024 * 1024
 ENVELOPE_BYTES = 320
 KNOWN_COMMANDS_MAX = 32_768
+ID_CHARACTERS = (string.ascii_letters + string.digits + "_-").encode()
+ITEM_FIELDS = 5
+"""Of a command that is neither traced nor set off by another message."""
 
 Resolver = Callable[[Any, Origin], Awaitable[Any]]
 """Looks up what a command needs and turns it into the command that is decided. May refuse it."""
@@ -119,7 +126,12 @@ class Request:
     event_bytes: int = 0
 
     def payload(self) -> bytes:
-        return orjson.dumps(self.answers, option=orjson.OPT_UTC_Z)
+        """The reply. An answer that JSON has no word for is a bug, and becomes a problem."""
+        try:
+            return orjson.dumps(self.answers, option=orjson.OPT_UTC_Z)
+        except TypeError:
+            logger.exception("An answer cannot be said.")
+        return orjson.dumps([_sayable(answer) for answer in self.answers], option=orjson.OPT_UTC_Z)
 
 
 @dataclass(slots=True)
@@ -134,7 +146,7 @@ class Bundle:
     outcomes       what has become of those decided so far
     repeated       the answers among them to what was recorded before, and with which commit
     recorded       how many recorded something
-    attempts       how often they were decided on a state that was then thrown away
+    attempts       how often the log refused what was decided
     is_looked_up   what the command needed has been looked up
     """
 
@@ -151,9 +163,12 @@ class Bundle:
     attempts: int = 0
     is_looked_up: bool = False
 
-    def start_again(self) -> None:
-        """Forget what was decided: the state it was decided on was thrown away."""
-        self.attempts += 1
+    def start_again(self, *, is_refused: bool) -> None:
+        """Forget what was decided: the state it was decided on was thrown away.
+
+        is_refused   since the log refused it
+        """
+        self.attempts += is_refused
         self.outcomes, self.repeated, self.recorded = [], [], 0
 
     def drop(self, number: int) -> int:
@@ -241,8 +256,13 @@ class Inbox:
             actor, command_id, roles = item["actor"], item["id"], item["roles"]
             if not (isinstance(actor, str) and isinstance(command_id, str)):
                 raise TypeError
-            if not 0 < len(command_id) <= ID_LENGTH_MAX:
-                raise Invalid("id: must be 1 to 64 characters")
+            # Both will stand in events: what is no id there could not be read again.
+            if (command_id + actor).encode().translate(None, ID_CHARACTERS):
+                raise Invalid("id, actor: must be of letters, digits, _ and -")
+            if not 0 < len(command_id) <= ID_LENGTH_MAX or len(actor) > ID_LENGTH_MAX:
+                raise Invalid("id, actor: must be 1 to 64 characters")
+            if len(item) > ITEM_FIELDS:
+                _check_extras(item)
             if route.is_guarded or not actor:
                 _check_access(route.spec, actor, roles)
             command = route.checker.check(item["args"])
@@ -257,6 +277,20 @@ class Inbox:
         problem = error.problem()
         self._observed.refused(problem, count)
         return [{"problem": problem}] * count
+
+
+def _sayable(answer: Any) -> Any:
+    try:
+        orjson.dumps(answer)
+    except TypeError:
+        return {"problem": BacklineError().problem()}
+    return answer
+
+
+def _check_extras(item: Item) -> None:
+    for name in ("trace", "correlation"):
+        if not isinstance(item.get(name, ""), str):
+            raise Invalid(f"{name}: must be text")
 
 
 def _check_access(spec: CommandSpec, actor: str, roles: Sequence[str]) -> None:

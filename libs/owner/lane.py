@@ -10,14 +10,16 @@ source    docs/adr/0003-one-writer-per-slot.md, docs/adr/0004-a-commit-is-one-me
 
 import asyncio
 import logging
-from collections.abc import Callable, Container, Mapping, Sequence
+import time
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from libs.bus.wire import OWNER_MOVED
+from libs.eventlog.codec import is_encodable
 from libs.eventlog.model import Commit, EventLog
 from libs.kernel.errors import BacklineError, Conflict, Problem, Unavailable
 from libs.owner import tracing
-from libs.owner.aggregates import Aggregates, Live
+from libs.owner.aggregates import Aggregates, Key, Live
 from libs.owner.batch import Batch, Draft
 from libs.owner.deciding import DecisionFailed, decide
 from libs.owner.hot import HotResults
@@ -33,8 +35,9 @@ TURN_COMMANDS_MAX = 2000
 """Decided without letting anybody else run: some ten milliseconds."""
 SINGLE_PUBLISHES_MAX = 8
 ATTEMPTS_MAX = 6
+CONFIRMED_SECONDS_MAX = 1.0
 
-Failures = dict[tuple[str, str], BacklineError]
+Failures = dict[Key, BacklineError]
 """What could not be appended, by aggregate."""
 
 
@@ -69,7 +72,8 @@ class Lane:
         self.owned: frozenset[int] = frozenset()
         self._open = Batch()
         self._committing: asyncio.Task[None] | None = None
-        self._under_way: frozenset[tuple[str, str]] = frozenset()
+        self._under_way: frozenset[Key] = frozenset()
+        self._broken: BaseException | None = None
 
     # ------------------------------------------------------------------ arriving
 
@@ -79,6 +83,7 @@ class Lane:
 
     def gain(self, slots: frozenset[int], slot_of: Callable[[str], int]) -> None:
         """Slots are ours now: whatever we remember of them from earlier may be stale."""
+        self._lookups.distrust(slots)
         for draft in list(self._open.drafts.values()):
             if slot_of(draft.live.aggregate_id) in slots:
                 self._throw_away(draft)
@@ -86,11 +91,9 @@ class Lane:
             if slot_of(live.aggregate_id) in slots:
                 self._aggregates.forget(live)
 
-    def settled(self, key: tuple[str, str]) -> Live | None:
-        """An aggregate in memory on which no decision is under way: its state is committed."""
-        if key in self._under_way or key in self._open.drafts:
-            return None
-        return self._aggregates.get(*key)
+    def is_settled(self, key: Key) -> bool:
+        """Whether no decision is under way on an aggregate: what is in memory is committed."""
+        return key not in self._under_way and key not in self._open.drafts
 
     async def run(self) -> None:
         """Work until cancelled; then finish the commit under way."""
@@ -99,6 +102,8 @@ class Lane:
             while True:
                 await self._woken.wait()
                 self._woken.clear()
+                if self._broken is not None:
+                    raise self._broken
                 if self._step():
                     self._woken.set()
                     await asyncio.sleep(0)  # Others have their turn.
@@ -106,9 +111,13 @@ class Lane:
             await self._finish()
 
     async def _finish(self) -> None:
-        """Finish the commit under way, bounded; what is still open its callers will send again."""
+        """Finish the commit under way, bounded; send what is still open on to the next owner."""
         if self._committing is not None:
             await asyncio.wait({self._committing}, timeout=PATIENCE_SECONDS)
+            self._committing.cancel()
+        still_open = [bundle for draft in self._open.drafts.values() for bundle in draft.bundles]
+        for bundle in (*still_open, *self._lookups.abandon(), *self._inbox.waiting):
+            self.replies.refuse(bundle, _moved())
         await self._tasks.end()
         await self.replies.flush()
 
@@ -135,9 +144,12 @@ class Lane:
             # What must be taken of a state is taken while it is as this batch leaves it.
             self._parts.hot.capture(draft)
             if self._aggregates.is_snapshot_due(draft.live):
-                draft.state = self._aggregates.encode(draft.live)
+                draft.state = self._aggregates.encode(
+                    draft.live, events_under_way=len(draft.events)
+                )
         self._committing = asyncio.create_task(self._commit(batch))
         self._committing.add_done_callback(self._on_commit_done)
+        self._aggregates.used(batch.drafts)
 
     def _on_commit_done(self, task: asyncio.Task[None]) -> None:
         self._committing = None
@@ -145,7 +157,8 @@ class Lane:
         self._aggregates.evict(busy=set(self._open.drafts))
         self._woken.set()
         if not task.cancelled() and task.exception() is not None:
-            logger.error("A commit broke the lane.", exc_info=task.exception())
+            # What is in memory cannot be trusted any more.
+            self._broken = task.exception()
 
     # ------------------------------------------------------------------ deciding
 
@@ -192,6 +205,7 @@ class Lane:
                 failures = await self._append(writing)
         finally:
             tracing.end(spans)
+        failures |= await self._confirm([draft for draft in drafts if not draft.events])
         committed = []
         for draft in drafts:
             failure = failures.get(draft.live.key)
@@ -218,34 +232,55 @@ class Lane:
         """
         if len(drafts) > SINGLE_PUBLISHES_MAX:
             return await self._append_together(drafts)
-        results = await asyncio.gather(*(self._append_together([draft]) for draft in drafts))
-        return {key: error for failures in results for key, error in failures.items()}
+        return _joined(await asyncio.gather(*(self._append_together([draft]) for draft in drafts)))
 
     async def _append_together(self, drafts: Sequence[Draft]) -> Failures:
-        commits = [
-            Commit(
-                draft.live.decider.aggregate,
-                draft.live.aggregate_id,
-                draft.events,
-                draft.live.revision,
-                draft.headers,
-            )
-            for draft in drafts
-        ]
         try:
-            revisions = await self._parts.log.append(commits)
-        except (Conflict, Unavailable) as error:
+            revisions = await self._parts.log.append([_commit_of(draft) for draft in drafts])
+        except Unavailable as error:
             return {draft.live.key: error for draft in drafts}
         except Exception as error:
-            logger.exception("An append failed.")
+            if len(drafts) > 1:
+                return await self._append_halves(drafts)
+            if not isinstance(error, Conflict):
+                logger.exception("An append failed.")
             known = error if isinstance(error, BacklineError) else BacklineError()
-            return {draft.live.key: known for draft in drafts}
+            return {drafts[0].live.key: known}
         for draft, revision in zip(drafts, revisions, strict=True):
             draft.landing.position = revision
-            draft.live.committed_at(revision)
-            draft.live.recorded(len(draft.events))
+            draft.live.committed(revision, len(draft.events))
         self._parts.observed.appended(sum(len(draft.events) for draft in drafts))
         return {}
+
+    async def _append_halves(self, drafts: Sequence[Draft]) -> Failures:
+        """Of drafts that were refused together, find out which ones are to blame: none is written,
+        and the others shall be.
+        """
+        middle = len(drafts) // 2
+        halves = drafts[:middle], drafts[middle:]
+        return _joined(await asyncio.gather(*(self._append_together(half) for half in halves)))
+
+    async def _confirm(self, drafts: Sequence[Draft]) -> Failures:
+        """Make sure that answers which record nothing rest on the truth of today.
+
+        An append finds out by itself when somebody else has written meanwhile, as a second owner
+        may in a hand-over. A refusal would never; so the log is asked, once a second at most.
+        """
+        now = time.monotonic()
+        doubtful = [
+            draft for draft in drafts if now - draft.live.confirmed_at > CONFIRMED_SECONDS_MAX
+        ]
+        return _joined(await asyncio.gather(*(self._confirm_one(draft) for draft in doubtful)))
+
+    async def _confirm_one(self, draft: Draft) -> Failures:
+        try:
+            is_current = await self._aggregates.is_current(draft.live)
+        except Unavailable as error:
+            return {draft.live.key: error}
+        except BacklineError as error:
+            logger.exception("A stream cannot be read.", extra={"aggregate": draft.live.key[0]})
+            return {draft.live.key: error}
+        return {} if is_current else {draft.live.key: Conflict()}
 
     def _take_back(self, draft: Draft, failure: BacklineError) -> None:
         """A draft was not committed: forget the state, and what is open on it; decide all of it
@@ -257,18 +292,30 @@ class Lane:
         self._aggregates.forget(draft.live)
         if isinstance(failure, Conflict | Unavailable):
             self._again(draft, failure)
-            return
+        else:
+            self._refuse_culprits(draft, failure)
+
+    def _refuse_culprits(self, draft: Draft, failure: BacklineError) -> None:
+        """Refuse the commands whose events cannot be written, or all when it is none of them."""
+        culprits = {event["causationid"] for event in draft.events if not is_encodable(event)}
         for bundle in draft.bundles:
-            self.replies.refuse(bundle, failure.problem())
+            if not culprits:
+                self.replies.refuse(bundle, failure.problem())
+                continue
+            for number in reversed(range(len(bundle.items))):
+                if bundle.items[number]["id"] in culprits:
+                    self.replies.refuse_one(bundle, number, failure.problem())
+        if culprits:
+            self._again(draft)
 
     def _again(self, draft: Draft, failure: BacklineError | None = None) -> None:
         """Put a draft's commands back at the head of the queue, in order, unless they are out of
-        time.
+        time, or were refused too often by the log.
         """
         now = asyncio.get_running_loop().time()
         again = []
         for bundle in draft.bundles:
-            bundle.start_again()
+            bundle.start_again(is_refused=failure is not None)
             late = now - bundle.request.received_at > PATIENCE_SECONDS
             if late or bundle.attempts > ATTEMPTS_MAX:
                 refusal = failure or Unavailable(retry_after_seconds=0.5)
@@ -277,6 +324,17 @@ class Lane:
                 again.append(bundle)
         self._inbox.waiting.extendleft(reversed(again))
         self._woken.set()
+
+
+def _commit_of(draft: Draft) -> Commit:
+    live = draft.live
+    return Commit(
+        live.decider.aggregate, live.aggregate_id, draft.events, live.revision, draft.headers
+    )
+
+
+def _joined(failures: Iterable[Failures]) -> Failures:
+    return {key: error for each in failures for key, error in each.items()}
 
 
 def _moved() -> Problem:

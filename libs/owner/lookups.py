@@ -7,13 +7,16 @@ import logging
 from collections.abc import Callable, Mapping
 
 from libs.kernel.errors import BacklineError, Unavailable
-from libs.owner.aggregates import Aggregates, AnyDecider
+from libs.kernel.slots import slot_of
+from libs.owner.aggregates import Aggregates, AnyDecider, Key
 from libs.owner.inbox import Bundle, Inbox, Resolver, Route
 from libs.owner.replies import Replies
 from libs.owner.tasks import Tasks
 
 logger = logging.getLogger(__name__)
 
+LOADS_MAX = 64
+RESOLUTIONS_MAX = 64
 PATIENCE_SECONDS = 8.0
 PAUSE_AFTER_OUTAGE_SECONDS = 0.1
 
@@ -36,7 +39,20 @@ class Lookups:
         self._replies = replies
         self._tasks = tasks
         self._wake = wake
-        self._loading: dict[tuple[str, str], list[Bundle]] = {}
+        self._loading: dict[Key, list[Bundle]] = {}
+        self._stale: set[Key] = set()
+        self._loads = asyncio.Semaphore(LOADS_MAX)
+        self._resolutions = asyncio.Semaphore(RESOLUTIONS_MAX)
+
+    def distrust(self, slots: frozenset[int]) -> None:
+        """What is being loaded of these slots may have been read before somebody else wrote it."""
+        self._stale |= {key for key in self._loading if slot_of(key[1]) in slots}
+
+    def abandon(self) -> list[Bundle]:
+        """The bundles that wait for their aggregates; they will wait no longer."""
+        waiting = [bundle for bundles in self._loading.values() for bundle in bundles]
+        self._loading.clear()
+        return waiting
 
     def load(self, bundle: Bundle, decider: AnyDecider) -> None:
         """Have a bundle's aggregate loaded, unless it is being loaded already."""
@@ -52,8 +68,10 @@ class Lookups:
         key = (decider.aggregate, aggregate_id)
         deadline = loop.time() + PATIENCE_SECONDS
         while True:
+            self._stale.discard(key)
             try:
-                await self._aggregates.load(decider, aggregate_id)
+                async with self._loads:
+                    live = await self._aggregates.load(decider, aggregate_id)
             except Unavailable as error:
                 if loop.time() > deadline:
                     return self._refuse(key, error)
@@ -63,6 +81,9 @@ class Lookups:
                 known = error if isinstance(error, BacklineError) else BacklineError()
                 return self._refuse(key, known)
             else:
+                if key in self._stale:
+                    continue
+                self._aggregates.keep(live)
                 self._inbox.waiting.extendleft(reversed(self._loading.pop(key)))
                 return self._wake()
 
@@ -80,7 +101,11 @@ class Lookups:
         origin = bundle.origin
         origin.command_id, origin.actor, origin.roles = item["id"], item["actor"], item["roles"]
         try:
-            resolved = await resolver(command, origin)
+            async with self._resolutions, asyncio.timeout(PATIENCE_SECONDS):
+                resolved = await resolver(command, origin)
+        except TimeoutError:
+            refusal = Unavailable("a lookup took too long", retry_after_seconds=1)
+            self._replies.refuse(bundle, refusal.problem())
         except BacklineError as error:
             self._replies.refuse(bundle, error.problem())
         except Exception:

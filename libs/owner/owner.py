@@ -3,18 +3,22 @@
 import asyncio
 import logging
 from collections.abc import Callable, Container, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
+from nats.errors import Error as NatsError
 
 from libs.bus.wire import command_subject
 from libs.eventlog.membership import Membership
 from libs.eventlog.model import EventLog
+from libs.eventlog.protocol import reached
 from libs.eventlog.snapshots import SnapshotStore
 from libs.kernel.clock import Clock, system_clock
+from libs.kernel.errors import Unavailable
 from libs.kernel.ids import new_id
 from libs.kernel.messages import registry
 from libs.kernel.slots import slot_of, slots_of
@@ -25,6 +29,9 @@ from libs.owner.lane import Lane, LaneParts
 from libs.owner.observed import Observed
 
 logger = logging.getLogger(__name__)
+
+
+REACH_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +127,7 @@ class Owner:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._watch(lane))
                 tasks.create_task(self._membership.run())
-                tasks.create_task(self._hot.run(self._lane.settled))
+                tasks.create_task(self._hot.run(self._lane.is_settled, self._aggregates.get))
         finally:
             await self._own(frozenset())
             lane.cancel()
@@ -143,14 +150,16 @@ class Owner:
             self._ready()
 
     async def _own(self, slots: frozenset[int]) -> None:
-        """Listen for exactly these slots."""
+        """Listen for exactly these slots; when it returns, the server has taken notice."""
         gained = slots - self._lane.owned
         self._lane.gain(gained, slot_of)
         self._lane.owned = slots
+        self._lane.wake()
         self._observed.owns(len(slots))
         if not self.client.is_closed:
             for slot in set(self._subscriptions) - slots:
-                await self._subscriptions.pop(slot).unsubscribe()
+                with suppress(NatsError):  # It went with its connection.
+                    await self._subscriptions.pop(slot).unsubscribe()
             for slot in gained:
                 self._subscriptions[slot] = await self.client.subscribe(
                     command_subject(self.service, slot),
@@ -158,12 +167,8 @@ class Owner:
                     pending_msgs_limit=-1,
                     pending_bytes_limit=-1,
                 )
-            await self._flush()
-
-    async def _flush(self) -> None:
-        """Make sure the server has taken our subscriptions before we say that we are ready."""
-        if self.client.is_connected:
-            await self.client.flush(timeout=5)
+            with suppress(Unavailable):  # It will, once NATS is there again.
+                await reached(self.client, timeout_seconds=REACH_SECONDS)
 
     async def _on_message(self, slot: int, message: Msg) -> None:
         if not self._membership.is_current:
