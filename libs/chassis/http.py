@@ -14,6 +14,7 @@ import orjson
 import uvicorn
 
 from libs.chassis.asgi import Application, Receive, Scope, Send, respond
+from libs.chassis.http_protocol import HttpProtocol
 from libs.kernel.errors import BacklineError, NotFound, Unavailable
 from libs.telemetry import acting_for
 
@@ -103,7 +104,7 @@ class HttpServer:
         self._socket = bound
         self._config = uvicorn.Config(
             application,
-            http="httptools",
+            http=HttpProtocol,
             ws="none",
             lifespan="off",
             access_log=False,
