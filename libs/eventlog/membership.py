@@ -1,8 +1,10 @@
 """Membership: who is alive in a service, as the server's clock sees it.
 
-Each member writes its key into the bucket MEMBERS with a time to live, again and again; a key that
-is not renewed expires on the server. Membership gives speed, the log gives correctness: two members
-may for a moment both believe they own a slot, and the expected revision refuses one of them.
+Each member writes its key into the bucket MEMBERS with a time to live, again and again. Who has not
+renewed theirs in time is gone, whether the server has removed the key yet or not: it takes its
+time, and one that was killed may come back with keys of members that died long ago. Membership
+gives speed, the log gives correctness: two members may for a moment both believe they own a slot,
+and the expected revision refuses one of them.
 source    docs/adr/0003-one-writer-per-slot.md
 """
 
@@ -10,6 +12,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from datetime import datetime
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -22,6 +25,7 @@ BUCKET_STREAM = "KV_MEMBERS"
 TTL_SECONDS = 2
 RENEW_SECONDS = 0.5
 CALL_TIMEOUT_SECONDS = 1.0
+AFTER_EXPIRY_SECONDS = 0.01
 
 OnChange = Callable[[frozenset[str]], Awaitable[None]]
 
@@ -55,26 +59,30 @@ class Membership:
         try:
             while True:
                 self._woken.clear()
-                await self._renew_and_look()
+                pause_seconds = await self._renew_and_look()
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), RENEW_SECONDS)
+                    await asyncio.wait_for(self._woken.wait(), pause_seconds)
         finally:
             with suppress(NatsError):
                 await subscription.unsubscribe()
             with suppress(Unavailable):
                 await self._leave()
 
-    async def _renew_and_look(self) -> None:
+    async def _renew_and_look(self) -> float:
+        """Say that we are alive, and see who else is.
+
+        returns   how many seconds until it is time again: sooner when somebody is about to expire
+        """
         try:
-            if time.monotonic() - self._renewed_at >= RENEW_SECONDS * 0.9:
-                await self._renew()
-            members = await self._look()
-            if self._member not in members:  # It expired; or NATS, whose bucket is in memory, did.
-                await self._renew()
-                members = await self._look()
+            await self._renew()
+            ages = await self._look()
         except Unavailable:
-            return  # What was true stays so until our time to live is over.
-        await self._change(members)
+            return RENEW_SECONDS  # What was true stays so until our time to live is over.
+        if ages.get(self._member, TTL_SECONDS) >= TTL_SECONDS:
+            return AFTER_EXPIRY_SECONDS  # Forgotten by the server, or suspended in the middle.
+        await self._change(frozenset(name for name, age in ages.items() if age < TTL_SECONDS))
+        left = min(TTL_SECONDS - age for age in ages.values() if age < TTL_SECONDS)
+        return min(RENEW_SECONDS, left + AFTER_EXPIRY_SECONDS)
 
     async def _renew(self) -> None:
         """Say that we are alive.
@@ -93,15 +101,25 @@ class Membership:
             self._members = members
             await self._on_change(members)
 
-    async def _look(self) -> frozenset[str]:
+    async def _look(self) -> dict[str, float]:
+        """How many seconds ago each member renewed its key, by the server's clock.
+
+        The newest renewal counts as now: it is ours, or somebody's a moment later.
+        """
         found = await read_last(
             self._client, BUCKET_STREAM, self._prefix + "*", timeout_seconds=CALL_TIMEOUT_SECONDS
         )
-        return frozenset(
-            stored.subject.removeprefix(self._prefix)
+        renewals = {
+            stored.subject.removeprefix(self._prefix): datetime.fromisoformat(
+                stored.headers["Nats-Time-Stamp"]
+            )
             for stored in found
             if "KV-Operation" not in stored.headers and "Nats-Marker-Reason" not in stored.headers
-        )
+        }
+        if not renewals:
+            return {}
+        now = max(renewals.values())
+        return {member: (now - at).total_seconds() for member, at in renewals.items()}
 
     async def _leave(self) -> None:
         headers = {"KV-Operation": "PURGE", "Nats-Rollup": "sub", "Nats-TTL": f"{TTL_SECONDS}s"}

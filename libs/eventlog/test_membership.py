@@ -194,5 +194,27 @@ async def test_comes_back_when_the_server_has_lost_its_memory(
             await client.close()
 
 
+async def test_does_not_take_the_dead_for_alive_when_the_server_brings_their_keys_back(
+    tmp_path: Path, names: tuple[str, str]
+) -> None:
+    with running_nats(tmp_path) as server:
+        await prepare(server.url, server.secrets, services={"toy": TEST_SERVICES["toy"]})
+        client = await server.connect(
+            "toy", allow_reconnect=True, reconnect_time_wait=0.05, error_cb=_ignore
+        )
+        ann = Member(client, names[0])
+        async with ann.joined():
+            async with sleeper(server, names[1]):
+                await eventually(lambda: ann.sees == set(names))
+            await eventually(lambda: ann.sees == {ann.name}, timeout_seconds=EXPIRY_SECONDS_MAX)
+            ann.told.clear()
+            server.server.child.kill()
+            server.server.start()
+            again = time.monotonic() + RENEW_SECONDS * 3
+            await eventually(lambda: ann.membership.is_current and time.monotonic() > again)
+            assert set(names) not in ann.told
+        await client.close()
+
+
 async def _ignore(_error: Exception) -> None:
     """Losing the connection is what the test is about."""
