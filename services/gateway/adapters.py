@@ -1,12 +1,9 @@
 """The other services, asked over the bus in the name of whoever asks us."""
 
-import importlib
-import pkgutil
 from typing import Any, Final
 
 from pydantic import ValidationError
 
-import contracts
 from contracts.auth import GetJwks
 from contracts.gateway import PositionNotReached
 from libs.bus import Answer, Bus
@@ -15,7 +12,7 @@ from libs.chassis.tokens import Identity, Jwks, Verifier
 from libs.kernel.clock import Clock
 from libs.kernel.errors import NotFound, RemoteProblem
 from libs.kernel.ids import derive_id
-from libs.kernel.messages import NOBODY, Caller, CommandSpec, Registry, registry
+from libs.kernel.messages import NOBODY, Caller, CommandSpec, Registry
 from libs.live.question import ArgumentsInvalid, Question, admit
 from libs.telemetry import inject
 
@@ -30,14 +27,6 @@ READ_MODEL_BEHIND: Final = "read-model-behind"
 class CommandUnknown(NotFound):
     code = "command-unknown"
     title = "There is no such command."
-
-
-def load_contracts() -> Registry:
-    """Import everything that is said across boundaries; returns the registry it is in."""
-    for module in pkgutil.iter_modules(contracts.__path__):
-        if not module.ispkg and not module.name.endswith("_private"):
-            importlib.import_module(f"contracts.{module.name}")
-    return registry
 
 
 class Desk:

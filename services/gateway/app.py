@@ -5,11 +5,12 @@ import resource
 
 import structlog
 
+from contracts import all as contracts
 from contracts.gateway import GetViewers
 from libs.bus import Answer, Bus, serve_queries
 from libs.chassis.service import App, Part, Runtime
 from libs.kernel.ids import new_id
-from libs.kernel.messages import Caller, registry
+from libs.kernel.messages import Caller, Registry
 from libs.live.cursor import CursorSigner
 from libs.live.hub import LiveHub
 from libs.live.listening import listening_on
@@ -17,7 +18,7 @@ from libs.live.question import Questions
 from libs.live.server import LiveServer
 from libs.live.viewers import ViewerCounts
 from libs.live.websocket import LiveWebSocket
-from services.gateway.adapters import Desk, load_contracts
+from services.gateway.adapters import Desk
 from services.gateway.api.application import PREFIXES, create_application
 from services.gateway.api.cross_origin import CrossOrigin
 from services.gateway.api.routes import LIVE_PATH, Routes
@@ -30,11 +31,10 @@ logger = structlog.get_logger(__name__)
 
 def create_app(settings: Settings) -> App:
     """Build the service: one part, which answers everything that clients say."""
-    load_contracts()
+    messages = contracts.load()
 
     async def run_http(runtime: Runtime) -> None:
-        bus = await runtime.bus()
-        await _Gateway(settings, runtime, bus).run()
+        await _Gateway(settings, messages, runtime, await runtime.bus()).run()
 
     return App(SERVICE, [Part("http", run_http)])
 
@@ -42,13 +42,13 @@ def create_app(settings: Settings) -> App:
 class _Gateway:
     """The pieces of a running gateway."""
 
-    def __init__(self, settings: Settings, runtime: Runtime, bus: Bus) -> None:
+    def __init__(self, settings: Settings, messages: Registry, runtime: Runtime, bus: Bus) -> None:
         self._runtime = runtime
         self._bus = bus
         listen = listening_on(bus)
         limits = settings.limits()
-        questions = Questions(registry, asked_by=SERVICE)
-        desk = Desk(bus, registry, runtime.clock)
+        questions = Questions(messages, asked_by=SERVICE)
+        desk = Desk(bus, messages, runtime.clock)
         hub = LiveHub(bus, listen, CursorSigner(_cursor_secret(runtime)), limits)
         self._live = LiveServer(
             hub=hub,
@@ -70,13 +70,13 @@ class _Gateway:
         )
         hub.answer_here(SERVICE, self._viewers)
         routes = Routes(
-            registry,
+            messages,
             desk,
             self._live,
             cross_origin=CrossOrigin(settings.listed_origins()),
             body_bytes_max=settings.body_bytes_max,
         )
-        self._application = create_application(registry, routes)
+        self._application = create_application(messages, routes)
 
     async def run(self) -> None:
         """Serve until cancelled."""

@@ -15,19 +15,20 @@ import pytest
 import uvicorn
 import uvloop
 
+from contracts import all as contracts
 from contracts.auth import GetJwks
 from libs.bus import Answer, Bus
 from libs.chassis.tokens import Signer
 from libs.kernel.clock import system_clock
 from libs.kernel.errors import RemoteProblem, Unavailable
-from libs.kernel.messages import Caller, Query, registry
+from libs.kernel.messages import Caller, Query
 from libs.live.cursor import CursorSigner
 from libs.live.hub import LiveHub, OnMessage, StopListening
 from libs.live.limits import Limits
 from libs.live.question import Questions
 from libs.live.server import LiveServer
 from libs.readmodel.errors import ReadModelBehind
-from services.gateway.adapters import Desk, load_contracts
+from services.gateway.adapters import Desk
 from services.gateway.api.application import create_application
 from services.gateway.api.cross_origin import CrossOrigin
 from services.gateway.api.routes import Routes
@@ -36,7 +37,7 @@ VOTE = {"show_id": "shw_1", "song_id": "sng_9"}
 CAST = "/v1/voting/cast-vote"
 TALLY = "/v1/voting/get-tally"
 SIGNER = Signer.of_this_process()
-load_contracts()
+MESSAGES = contracts.load()
 
 
 def on_uvloop[**P](test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
@@ -86,8 +87,8 @@ class Site:
         self.bus = StandInBus()
         self.client: httpx2.AsyncClient
         self.listeners: dict[str, OnMessage] = {}
-        questions = Questions(registry, asked_by="gateway")
-        desk = Desk(cast("Bus", self.bus), registry, system_clock)
+        questions = Questions(MESSAGES, asked_by="gateway")
+        desk = Desk(cast("Bus", self.bus), MESSAGES, system_clock)
         hub = LiveHub(self.bus, self._listen, CursorSigner(b"secret"), Limits())
         self.live = LiveServer(
             hub=hub,
@@ -98,13 +99,13 @@ class Site:
             path="/v1/live",
         )
         routes = Routes(
-            registry,
+            MESSAGES,
             desk,
             self.live,
             cross_origin=CrossOrigin(["https://app.example"]),
             body_bytes_max=65_536,
         )
-        self.application: Any = create_application(registry, routes)
+        self.application: Any = create_application(MESSAGES, routes)
 
     async def _listen(self, subject: str, on_message: OnMessage) -> StopListening:
         self.listeners[subject] = on_message
