@@ -3,21 +3,26 @@
 import asyncio
 import shlex
 import sys
-from collections.abc import Awaitable, Callable
-from typing import Annotated
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
 
 import orjson
 import typer
 from rich.console import Console
 
-from tests.bench import figures_bus, machine, report
+from tests.bench import figures_bus, figures_edge, machine, report
 from tests.bench.figure import Figure
 
-FIGURES: dict[str, Callable[..., Awaitable[Figure]]] = {
+FIGURES: dict[str, Callable[..., Coroutine[Any, Any, Figure]]] = {
     "hot-show": figures_bus.hot_show,
     "single-votes": figures_bus.single_votes,
     "many-shows": figures_bus.many_shows,
     "disk": figures_bus.disk,
+    "idle-vote": figures_edge.idle_vote,
+    "http": figures_edge.http,
+    "websocket": figures_edge.websocket,
+    "vote-to-viewer": figures_edge.vote_to_viewer,
+    "rebuild": figures_edge.rebuild,
 }
 
 console = Console(stderr=True)
@@ -35,7 +40,7 @@ def run(
     if unknown:
         raise typer.BadParameter(f"no such figure: {', '.join(sorted(unknown))}")
     about = machine.describe()
-    figures = []
+    figures: list[Figure] = []
     for name in names or FIGURES:
         console.rule(name)
         figure = asyncio.run(FIGURES[name](quick=quick))

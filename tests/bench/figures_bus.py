@@ -10,8 +10,7 @@ from tests.bench.stack import bench_stack
 
 
 def _measured(name: str, run: Run) -> Measured:
-    details = {"p50_ms": run.percentile_ms(0.5), "p99_ms": run.percentile_ms(0.99)}
-    return Measured(name, run.rate, "votes/s", details)
+    return Measured(name, run.rate, "votes/s", run.details())
 
 
 async def _ours(name: str, load: Load, in_flight: int) -> Measured:
@@ -66,7 +65,7 @@ async def hot_show(*, quick: bool) -> Figure:
     return Figure(
         "hot-show",
         "one hot show, one owner, batched commands on the bus",
-        "150,000 votes/s; 30 × PostgreSQL READ COMMITTED; 2 × Redis; 60 % of the ceiling",
+        "150,000 votes/s; 30 x PostgreSQL READ COMMITTED; 2 x Redis; 60 % of the ceiling",
         ours,
         others,
         notes,

@@ -7,7 +7,7 @@ import asyncio
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from libs.kernel.ids import new_id
 from libs.stack.ports import free_ports
 from libs.stack.postgres import Postgres
 from libs.stack.processes import Child
+from libs.testkit.waiting import eventually
 from tests.bench.bus import SONGS, Run
 
 SHOW = "show_0"
@@ -107,7 +108,7 @@ async def redis_server() -> AsyncIterator[tuple[str, int] | None]:
         child = Child("redis-server", arguments, Path(name) / "log")
         child.start()
         try:
-            await _until(lambda: _ping(port))
+            await eventually(lambda: _ping(port))
             yield "127.0.0.1", port
         finally:
             await asyncio.to_thread(child.stop)
@@ -158,9 +159,3 @@ async def _ping(port: int) -> bool:
         return False
     writer.close()
     return True
-
-
-async def _until(condition: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(10):
-        while not await condition():
-            await asyncio.sleep(0.05)

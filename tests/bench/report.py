@@ -32,17 +32,23 @@ def markdown(figures: Sequence[dict[str, Any]]) -> str:
         lines += [f"## {figure['key']}: {figure['title']}", "", f"Target: {figure['target']}.", ""]
         lines += ["| | figure | p50 | p99 | Backline is |", "|---|---|---|---|---|"]
         lines.append(_row(figure["ours"], ""))
-        lines += [_row(peer, f"{peer['ratio']:.2f} ×") for peer in figure["peers"]]
+        lines += [_row(peer, f"{peer['ratio']:.2f} x") for peer in figure["peers"]]
         lines += ["", *(f"- {note}" for note in figure["notes"])]
         machine = figure["machine"]
         lines += [
             "",
-            f"{machine['processor']}, {machine['cores']} cores, {machine['system']}, "
-            f"Python {machine['python']}, commit {machine['commit']}, empty loop "
-            f"{machine['loop_nanoseconds']} ns. `{figure['command']}`",
+            _about(machine, figure["command"]),
             "",
         ]
     return "\n".join(lines)
+
+
+def _about(machine: dict[str, Any], command: str) -> str:
+    return (
+        f"{machine['processor']}, {machine['cores']} cores, {machine['system']}, "
+        f"Python {machine['python']}, commit {machine['commit']}, empty loop "
+        f"{machine['loop_nanoseconds']} ns. `{command}`"
+    )
 
 
 def _row(line: dict[str, Any], ratio: str) -> str:

@@ -22,6 +22,8 @@ from libs.stack.permissions import SERVICES, databases, users
 from libs.stack.ports import free_ports
 from libs.stack.postgres import Postgres
 from libs.stack.processes import Child
+from tests.bench.machine import CpuMeter
+from tests.bench.wire import Wire
 
 READY_SECONDS_MAX = 30.0
 _RUN = (sys.executable, "-m", "libs.chassis.cli", "run")
@@ -51,7 +53,18 @@ class BenchStack:
             pending_size=64 * 1024 * 1024,
         )
 
-    async def start(self, name: str, *specs: str) -> Child:
+    async def wire(self, user: str) -> Wire:
+        """A load generator's connection in the name of a service."""
+        return await Wire.connect(self.nats.url, seed=self.credentials.nats_seed(user), user=user)
+
+    def cpu_meter(self) -> CpuMeter:
+        """Measures from now on what each process uses; ours is called the generator."""
+        pids = {name: child.pid for name, child in self.children.items()}
+        return CpuMeter({**pids, "nats": self.nats.child.pid, "generator": os.getpid()})
+
+    async def start(
+        self, name: str, *specs: str, ready_seconds_max: float = READY_SECONDS_MAX
+    ) -> Child:
         """Run parts of services in a process of its own, and wait until it is ready."""
         health_port = free_ports(1)[0]
         environment = {
@@ -61,7 +74,7 @@ class BenchStack:
             "BACKLINE_PORT": str(self.port),
             "BACKLINE_HEALTH_PORT": str(health_port),
             "BACKLINE_LOG_LEVEL": "warning",
-            "BACKLINE_AUTH_DEVELOPMENT_USERS": "true",
+            "BACKLINE_AUTH_DEVELOPMENT_USERS": "member",
         }
         if self.postgres is not None:
             environment["BACKLINE_DATABASE_URL"] = self.postgres.url
@@ -69,7 +82,8 @@ class BenchStack:
         child = Child(name, (*_RUN, *specs), log, environment)
         child.start()
         self.children[name] = child
-        await _until_ready(f"http://127.0.0.1:{health_port}/health/ready", child)
+        url = f"http://127.0.0.1:{health_port}/health/ready"
+        await _until_ready(url, child, ready_seconds_max)
         return child
 
     def log_bytes(self, service: str) -> int:
@@ -112,8 +126,8 @@ async def bench_stack(
             server.stop()
 
 
-async def _until_ready(url: str, child: Child) -> None:
-    deadline = time.monotonic() + READY_SECONDS_MAX
+async def _until_ready(url: str, child: Child, seconds_max: float) -> None:
+    deadline = time.monotonic() + seconds_max
     while not await asyncio.to_thread(_answers, url):
         if not child.is_running:
             raise child.failure("did not start")

@@ -1,0 +1,252 @@
+"""Figures of the edge: votes through HTTP and WebSocket, from a vote to a viewer, rebuilding."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import orjson
+from websockets.asyncio.client import ClientConnection, connect
+
+from libs.chassis.tokens import Signer
+from libs.eventlog.protocol import EXPECTED_REVISION
+from libs.kernel.clock import system_clock
+from libs.kernel.ids import new_id
+from tests.bench.bus import SONGS, Run, make_commit, open_ballots
+from tests.bench.figure import Figure, Measured, side_by_side
+from tests.bench.stack import BenchStack, bench_stack
+
+EDGE = (
+    ("voting.owner", ("voting.owner",)),
+    ("readers", ("voting.projections", "voting.queries", "catalog", "auth")),
+    ("gateway", ("gateway",)),
+)
+CONNECTIONS = 64
+WINDOW = 16
+VIEWER_PAUSE_SECONDS = 0.15
+
+
+@asynccontextmanager
+async def _edge(shows: int) -> AsyncIterator[tuple[BenchStack, list[str]]]:
+    """Everything between a fan and the log, with open ballots."""
+    names = [f"show_{number}" for number in range(shows)]
+    async with bench_stack(EDGE, with_database=True) as stack:
+        wire = await stack.wire("gateway")
+        await open_ballots(wire, names)
+        wire.close()
+        yield stack, names
+
+
+def _tokens(stack: BenchStack, count: int) -> list[str]:
+    """Tokens of as many members, signed as auth signs them."""
+    secret = Path(stack.directory, "secrets", "auth.signing").read_text()
+    signer = Signer.from_secret(secret)
+    now = system_clock()
+    return [
+        signer.sign(new_id("usr_"), ("member",), "guest", at=now, ttl_seconds=3600)[0]
+        for _ in range(count)
+    ]
+
+
+def _request(token: str, show: str, song: str) -> bytes:
+    body = orjson.dumps({"show_id": show, "song_id": song})
+    return (
+        b"POST /v1/voting/cast-vote HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
+        b"Authorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s"
+    ) % (token.encode(), len(body), body)
+
+
+class _HttpVoter:
+    """One fan on one kept connection."""
+
+    def __init__(self, stack: BenchStack, token: str) -> None:
+        self._port = stack.port
+        self._token = token
+
+    async def open(self) -> None:
+        self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
+
+    async def vote(self, show: str, song: str) -> float:
+        """Vote and await the answer; returns seconds."""
+        sent_at = time.perf_counter()
+        self._writer.write(_request(self._token, show, song))
+        head = await self._reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().split(b"content-length: ", 1)[1].split(b"\r\n", 1)[0])
+        body = await self._reader.readexactly(length)
+        if not head.startswith(b"HTTP/1.1 200"):
+            raise RuntimeError(body.decode())
+        return time.perf_counter() - sent_at
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+async def _http_voters(stack: BenchStack, count: int) -> list[_HttpVoter]:
+    voters = [_HttpVoter(stack, token) for token in _tokens(stack, count)]
+    for voter in voters:
+        await voter.open()
+    return voters
+
+
+def _measured(name: str, run: Run) -> Measured:
+    details = {"p50_ms": run.percentile_ms(0.5), "p99_ms": run.percentile_ms(0.99)}
+    return Measured(name, run.rate, "votes/s", details)
+
+
+async def http(*, quick: bool) -> Figure:
+    """Votes through HTTP, 64 fans at once."""
+
+    async def ours() -> Measured:
+        async with _edge(10 if quick else 150) as (stack, shows):
+            voters = await _http_voters(stack, CONNECTIONS)
+            latencies: list[float] = []
+
+            async def vote_everywhere(voter: _HttpVoter) -> None:
+                for show, song in zip(shows, itertools.cycle(SONGS), strict=False):
+                    latencies.append(await voter.vote(show, song))
+
+            started = time.perf_counter()
+            await asyncio.gather(*(vote_everywhere(voter) for voter in voters))
+            return _measured(
+                "Backline", Run(len(latencies), time.perf_counter() - started, latencies)
+            )
+
+    (measured,) = await side_by_side(1 if quick else 3, ours)
+    return Figure("http", "through HTTP, one hot gateway, 64 fans", "4,000 votes/s", measured)
+
+
+async def idle_vote(*, quick: bool) -> Figure:
+    """One idle vote after another, HTTP, to the fsynced answer."""
+
+    async def ours() -> Measured:
+        async with _edge(40 if quick else 300) as (stack, shows):
+            (voter,) = await _http_voters(stack, 1)
+            await voter.vote(shows[0], SONGS[0])
+            latencies = [await voter.vote(show, SONGS[0]) for show in shows[1:]]
+            run = Run(len(latencies), sum(latencies), latencies)
+            details = {"p50_ms": run.percentile_ms(0.5), "p99_ms": run.percentile_ms(0.99)}
+            return Measured("Backline", run.percentile_ms(0.5), "ms", details)
+
+    (measured,) = await side_by_side(1 if quick else 3, ours)
+    return Figure(
+        "idle-vote",
+        "one idle vote, HTTP, to the fsynced answer",
+        "p50 ≤ 3 ms, p99 ≤ 10 ms",
+        measured,
+    )
+
+
+async def websocket(*, quick: bool) -> Figure:
+    """Votes through WebSocket, 64 fans, some votes of each under way at once."""
+
+    async def ours() -> Measured:
+        async with _edge(20 if quick else 300) as (stack, shows):
+            url = stack.gateway.replace("http", "ws", 1) + "/v1/live"
+            sockets = [await _signed_in(url, token) for token in _tokens(stack, CONNECTIONS)]
+            latencies: list[float] = []
+            started = time.perf_counter()
+            await asyncio.gather(*(_vote_by_socket(each, shows, latencies) for each in sockets))
+            seconds = time.perf_counter() - started
+            await asyncio.gather(*(each.close() for each in sockets))
+            return _measured("Backline", Run(len(latencies), seconds, latencies))
+
+    (measured,) = await side_by_side(1 if quick else 3, ours)
+    return Figure(
+        "websocket", "through WebSocket, one hot gateway, 64 fans", "12,000 votes/s", measured
+    )
+
+
+async def _signed_in(url: str, token: str) -> ClientConnection:
+    socket = await connect(url, compression=None)
+    await socket.send(orjson.dumps({"op": "auth", "token": token}), text=True)
+    frame = orjson.loads(await socket.recv())
+    if frame["op"] != "ready":
+        raise RuntimeError(frame)
+    return socket
+
+
+async def _vote_by_socket(
+    socket: ClientConnection, shows: Sequence[str], latencies: list[float]
+) -> None:
+    sent_at: dict[int, float] = {}
+    turns = asyncio.Semaphore(WINDOW)
+
+    async def send() -> None:
+        for number, show in enumerate(shows):
+            await turns.acquire()
+            args = {"show_id": show, "song_id": SONGS[number % len(SONGS)]}
+            frame = {"op": "command", "id": number, "command": "voting.cast-vote", "args": args}
+            sent_at[number] = time.perf_counter()
+            await socket.send(orjson.dumps(frame), text=True)
+
+    sending = asyncio.create_task(send())
+    for _ in shows:
+        frame = orjson.loads(await socket.recv())
+        if frame["op"] != "reply":
+            raise RuntimeError(frame)
+        latencies.append(time.perf_counter() - sent_at.pop(frame["id"]))
+        turns.release()
+    await sending
+
+
+async def vote_to_viewer(*, quick: bool) -> Figure:
+    """From sending a vote to a viewer's frame that includes it, idle."""
+
+    async def ours() -> Measured:
+        count = 10 if quick else 100
+        async with _edge(1) as (stack, (show,)):
+            url = stack.gateway.replace("http", "ws", 1) + "/v1/live"
+            voters = await _http_voters(stack, count + 1)
+            viewer = await connect(url, compression=None)
+            subscribe = {
+                "op": "subscribe",
+                "id": 1,
+                "query": "voting.get-tally",
+                "args": {"show_id": show},
+            }
+            await viewer.send(orjson.dumps(subscribe), text=True)
+            await viewer.recv()
+            latencies = []
+            for number, voter in enumerate(voters):
+                await asyncio.sleep(VIEWER_PAUSE_SECONDS)
+                sent_at = time.perf_counter()
+                voting = asyncio.create_task(voter.vote(show, SONGS[number % len(SONGS)]))
+                await viewer.recv()
+                latencies.append(time.perf_counter() - sent_at)
+                await voting
+            await viewer.close()
+            run = Run(len(latencies), sum(latencies), latencies[1:])
+            details = {"p50_ms": run.percentile_ms(0.5), "p99_ms": run.percentile_ms(0.99)}
+            return Measured("Backline", run.percentile_ms(0.5), "ms", details)
+
+    (measured,) = await side_by_side(1 if quick else 3, ours)
+    return Figure("vote-to-viewer", "from a vote to a viewer, idle", "p50 ≤ 15 ms", measured)
+
+
+async def rebuild(*, quick: bool) -> Figure:
+    """Build the read model of voting from nothing, out of a log of a million votes."""
+    votes, per_commit = (50_000, 2000) if quick else (1_000_000, 2000)
+    async with bench_stack((("voting.owner", ("voting.owner",)),), with_database=True) as stack:
+        wire = await stack.wire("gateway")
+        await open_ballots(wire, ["rebuilt"])
+        wire.close()
+        await asyncio.to_thread(stack.children["voting.owner"].stop)
+        client = await stack.connect("voting")
+        revision = 2
+        for _ in range(votes // per_commit):
+            reply = await client.request(
+                "evt.voting.ballot.rebuilt",
+                make_commit(per_commit, show="rebuilt"),
+                headers={EXPECTED_REVISION: str(revision)},
+                timeout=30,
+            )
+            revision = orjson.loads(reply.data)["seq"]
+        await client.close()
+        started = time.perf_counter()
+        # Ready only when the tables serve; the time to start the process is included.
+        await stack.start("projections", "voting.projections", ready_seconds_max=600)
+        seconds = time.perf_counter() - started
+    ours = Measured("Backline", seconds, "s", {"votes_per_second": votes / seconds})
+    return Figure("rebuild", f"rebuild the voting read model from {votes:,} votes", "≤ 20 s", ours)
