@@ -8,6 +8,7 @@ repairs a lost push.
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -75,11 +76,12 @@ class LiveHub:
         self._continuity = Continuity()
         self._turns = asyncio.Semaphore(QUESTIONS_UNDER_WAY_MAX)
         self._tasks: asyncio.TaskGroup | None = None
+        self._context = copy_context()
 
     async def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
         """Keep everything true until cancelled. Calls `on_ready` once questions may be watched."""
         async with asyncio.TaskGroup() as tasks:
-            self._tasks = tasks
+            self._tasks, self._context = tasks, copy_context()
             stop_listening = await self._listen("chg.*.*", self._on_notice)
             try:
                 on_ready()
@@ -179,7 +181,8 @@ class LiveHub:
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         assert self._tasks is not None
-        self._tasks.create_task(work)
+        # For the service that `run` runs for, whoever it was that came to watch.
+        self._tasks.create_task(work, context=self._context.copy())
 
     # ------------------------------------------------------------------------------ what is heard
 

@@ -31,7 +31,7 @@ from libs.live.patch import Json, difference
 from libs.live.question import Question
 from libs.live.watcher import Watcher
 from libs.telemetry import names, span
-from libs.telemetry.metrics import LIVE_FRAMES, LIVE_FRAMES_SUPERSEDED
+from libs.telemetry.metrics import LIVE_FRAMES, LIVE_FRAMES_SUPERSEDED, LIVE_SUBSCRIPTIONS
 
 FRAME_SPACING_SECONDS = 0.1
 RECENT_CHANGES_MAX = 32
@@ -144,6 +144,7 @@ class LiveQuery:
         returns           whether it is shown now; if not, it waits for an answer
         """
         self.watchers += 1
+        LIVE_SUBSCRIPTIONS.inc()
         if not self._groups:
             self._renew_shown()
         shown = self._shown
@@ -156,6 +157,7 @@ class LiveQuery:
     def detach(self, watcher: Watcher) -> None:
         """Stop showing. The watcher must be attached."""
         self.watchers -= 1
+        LIVE_SUBSCRIPTIONS.dec()
         watcher.is_paused = True  # A frame may be on its way to many just now; not to this one.
         if watcher in self._waiting:
             del self._waiting[watcher]

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Coroutine
+from contextvars import copy_context
 from typing import Any, Protocol
 
 from libs.kernel.clock import Clock
@@ -86,9 +87,11 @@ class LiveServer:
         self._connections: set[Connection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_draining = False
+        self._context = copy_context()
 
     async def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
         """Keep live queries true and look after connections, until cancelled."""
+        self._context = copy_context()
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._look_after_connections())
@@ -122,9 +125,12 @@ class LiveServer:
         return len(self._connections)
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do some work of a connection; what can be done without waiting is done at once."""
+        """Do some work of a connection; what can be done without waiting is done at once.
+
+        It is done for the service that `run` runs for, which a transport knows nothing of.
+        """
         loop = asyncio.get_running_loop()
-        task = asyncio.Task(work, loop=loop, eager_start=True)
+        task = asyncio.Task(work, loop=loop, eager_start=True, context=self._context.copy())
         if not task.done():
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)

@@ -9,6 +9,7 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Annotated, Any, Literal, Protocol
 
 import orjson
@@ -32,6 +33,7 @@ from libs.live.question import Question
 from libs.live.server import Identity, LiveServer
 from libs.live.watcher import Watcher
 from libs.telemetry import edge_span, names
+from libs.telemetry.metrics import LIVE_COMMAND_SECONDS
 
 logger = logging.getLogger(__name__)
 
@@ -303,6 +305,7 @@ class Session:
 
     async def _carry_out(self, command: SendCommand, caller: Caller) -> None:
         frame_id = orjson.dumps(command.id)
+        began_at = perf_counter()
         try:
             with edge_span("receive command", attributes={names.COMMAND: command.command[:100]}):
                 result = await self._server.send(
@@ -315,6 +318,7 @@ class Session:
             logger.exception("A command failed.", extra={"command": command.command[:100]})
             self._refuse(frame_id, BacklineError().problem())
         finally:
+            LIVE_COMMAND_SECONDS.observe(perf_counter() - began_at)
             self._commands -= 1
             if self._commands < self._server.limits.commands_max:
                 self._wire.hold("commands", on=False)

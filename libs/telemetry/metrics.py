@@ -106,6 +106,14 @@ LIVE_CONNECTIONS: Final = Gauge(
 LIVE_INSTANCES: Final = Gauge(
     "backline_live_instances", "Distinct live queries (query and arguments) that somebody watches."
 )
+LIVE_SUBSCRIPTIONS: Final = Gauge(
+    "backline_live_subscriptions", "Live queries as watchers count them: once for each of them."
+)
+LIVE_COMMAND_SECONDS: Final = Histogram(
+    "backline_live_command_seconds",
+    "From the frame of a command to its reply, over WebSocket.",
+    buckets=_FAST,
+)
 LIVE_FRAMES: Final = Counter("backline_live_frames", "Frames sent to watchers.", ["op"])
 LIVE_FRAMES_SUPERSEDED: Final = Counter(
     "backline_live_frames_superseded",

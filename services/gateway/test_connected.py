@@ -209,7 +209,9 @@ async def test_is_one_trace_from_the_request_to_the_change(
         spans = await asyncio.to_thread(
             collector.trace_with, "receive command", "commit ballot", "push voting.get-tally"
         )
-        assert assert_one_tree(spans).name == "receive command"
+        root = assert_one_tree(spans)
+        assert (root.service, root.name) == ("gateway", "receive command")
+        assert {span.service for span in spans if span.name.startswith("push ")} == {"gateway"}
 
 
 async def test_answers_votes_of_one_caller_with_one_vote_when_200_come_at_once(
