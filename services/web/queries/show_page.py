@@ -6,7 +6,7 @@ The twin is `static/view/show-page.js`.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from contracts.catalog import SetlistSong, Show, ShowStatus, ShowSummary
+from contracts.catalog import Show, ShowStatus, ShowSummary
 from contracts.voting import (
     Ballot,
     BallotStatus,
@@ -16,6 +16,7 @@ from contracts.voting import (
     RankedVoter,
     Tally,
 )
+from services.web.queries.played import UNKNOWN_SONG, PlayedSet, played_sets
 from services.web.queries.wording import (
     artist_text,
     clock_text,
@@ -31,7 +32,6 @@ BAR_LENGTH = 10_000
 """A full bar, in the units of its drawing. Whole numbers are the same text in both languages."""
 
 _NO_RANK = "\N{EN DASH}"
-_UNKNOWN_SONG = "A song we do not know"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,26 +54,6 @@ class CandidateRow:
     mark_text: str
     is_mine: bool
     is_locked: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlayedRow:
-    """A song as it was played. `aside` is what there is to say about it."""
-
-    number: str
-    title: str
-    aside: str
-    is_hit: bool
-    leads_on: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlayedSet:
-    """A part of the evening."""
-
-    key: str
-    name: str
-    songs: list[PlayedRow]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,8 +116,7 @@ def show_page(
     total = tally.total if tally else 0
     score = ballot.score if ballot else None
     is_final = score is not None
-    # Whoever may still vote is not told what was played: a replayed show would give itself away.
-    sets = _sets(found, ballot) if ballot is None or is_final else []
+    sets = played_sets(found.setlist, ballot)
     voters = leaderboard.voters if leaderboard and is_final else []
     is_votable = ballot is not None and _is_votable(ballot, len(votes))
     return ShowPage(
@@ -235,7 +214,7 @@ def _voted_text(ballot: Ballot | None, votes: Sequence[MyVote]) -> str:
     if ballot is None or not votes:
         return ""
     titles = {each.song_id: each.title for each in ballot.candidates}
-    songs = ", ".join(titles.get(vote.song_id, _UNKNOWN_SONG) for vote in votes)
+    songs = ", ".join(titles.get(vote.song_id, UNKNOWN_SONG) for vote in votes)
     left = ballot.votes_per_voter - len(votes)
     more = (
         f" {counted(left, 'vote', 'votes')} left."
@@ -318,53 +297,6 @@ def _score_text(ballot: Ballot | None) -> str:
         return "Nobody voted, so there was nothing to call."
     songs = counted(len(score.predicted), "top song was", "top songs were")
     return f"{number_text(len(score.hits))} of the crowd's {songs} played."
-
-
-def _sets(found: Show, ballot: Ballot | None) -> list[PlayedSet]:
-    """What was played: as the catalog tells it, or else as the ballot was scored with.
-
-    Nothing while people may still vote: it would spoil the guessing, and the ballot.
-    """
-    if ballot is not None and _is_before(ballot):
-        return []
-    hits = set(ballot.score.hits) if ballot and ballot.score else set[str]()
-    if found.setlist is not None:
-        sets: list[PlayedSet] = []
-        number = 0
-        for at, each in enumerate(found.setlist.sets):
-            rows = [_played(song, number + place, hits) for place, song in enumerate(each.songs, 1)]
-            number += len(rows)
-            sets.append(PlayedSet(key=str(at), name=each.name or "", songs=rows))
-        return sets
-    if ballot is None or not ballot.played:
-        return []
-    titles = {each.song_id: each.title for each in ballot.candidates}
-    rows = [
-        PlayedRow(
-            number=str(number),
-            title=titles.get(song_id, _UNKNOWN_SONG),
-            aside="",
-            is_hit=song_id in hits,
-            leads_on=False,
-        )
-        for number, song_id in enumerate(ballot.played, 1)
-    ]
-    return [PlayedSet(key="0", name="", songs=rows)]
-
-
-def _played(song: SetlistSong, number: int, hits: set[str]) -> PlayedRow:
-    asides = [
-        f"{song.original_artist} song" if song.original_artist else "",
-        "from tape" if song.tape else "",
-        song.note or "",
-    ]
-    return PlayedRow(
-        number=str(number),
-        title=song.title or _UNKNOWN_SONG,
-        aside=" · ".join(aside for aside in asides if aside),
-        is_hit=song.song_id in hits,
-        leads_on=song.segue,
-    )
 
 
 def _voter(voter: RankedVoter, me: str) -> VoterRow:

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { playedSets, titlesOf, UNKNOWN_SONG } from "./played.js";
 import {
   artistText,
   clockText,
@@ -18,7 +19,6 @@ import {
 
 /** A full bar, in the units of its drawing. */
 const BAR_LENGTH = 10_000;
-const UNKNOWN_SONG = "A song we do not know";
 const MARK_TEXT = { "": "", hit: "Called it", miss: "Not played", surprise: "Played" };
 
 /** @typedef {keyof typeof MARK_TEXT} Mark */
@@ -37,8 +37,7 @@ export function showPage({ found, ballot, tally, leaderboard, votes, me }) {
   const total = tally?.total ?? 0;
   const score = ballot?.score ?? null;
   const isFinal = score !== null;
-  // Whoever may still vote is not told what was played: a replayed show would give itself away.
-  const sets = ballot === null || isFinal ? setsOf(found, ballot) : [];
+  const sets = playedSets(found.setlist, ballot);
   const voters = leaderboard !== null && isFinal ? leaderboard.voters : [];
   const isVotable = ballot !== null && mayVote(ballot, votes.length);
   return {
@@ -127,20 +126,15 @@ function votedText(ballot, votes) {
   return `You voted for ${songs}.${more}`;
 }
 
-/** @param {any} ballot @returns {Map<string, string>} */
-function titlesOf(ballot) {
-  return new Map(ballot.candidates.map((/** @type {any} */ { song_id, title }) => [song_id, title]));
+/** @param {any} ballot @param {number} votesCast */
+function mayVote(ballot, votesCast) {
+  if (ballot.status !== "open") return false;
+  return votesCast < ballot.votes_per_voter || (ballot.changeable && ballot.votes_per_voter === 1);
 }
 
 /** @param {any} ballot */
 function isBefore(ballot) {
   return ballot.status === "prepared" || ballot.status === "open";
-}
-
-/** @param {any} ballot @param {number} votesCast */
-function mayVote(ballot, votesCast) {
-  if (ballot.status !== "open") return false;
-  return votesCast < ballot.votes_per_voter || (ballot.changeable && ballot.votes_per_voter === 1);
 }
 
 /** @param {any} ballot @param {any} tally @param {any[]} votes @param {boolean} isLocked */
@@ -193,47 +187,6 @@ function scoreText(score) {
   if (score.predicted.length === 0) return "Nobody voted, so there was nothing to call.";
   const songs = counted(score.predicted.length, "top song was", "top songs were");
   return `${numberText(score.hits.length)} of the crowd's ${songs} played.`;
-}
-
-/** @param {any} found @param {any} ballot */
-function setsOf(found, ballot) {
-  // While people may still vote it would spoil the guessing, and the ballot.
-  if (ballot !== null && isBefore(ballot)) return [];
-  const hits = new Set(ballot?.score?.hits ?? []);
-  if (found.setlist !== null) {
-    let number = 0;
-    return found.setlist.sets.map((/** @type {any} */ set, /** @type {number} */ at) => ({
-      key: String(at),
-      name: set.name || "",
-      songs: set.songs.map((/** @type {any} */ song) => playedRow(song, ++number, hits)),
-    }));
-  }
-  if (!ballot?.played?.length) return [];
-  const titles = titlesOf(ballot);
-  const songs = ballot.played.map((/** @type {string} */ songId, /** @type {number} */ at) => ({
-    number: String(at + 1),
-    title: titles.get(songId) ?? UNKNOWN_SONG,
-    aside: "",
-    is_hit: hits.has(songId),
-    leads_on: false,
-  }));
-  return [{ key: "0", name: "", songs }];
-}
-
-/** @param {any} song @param {number} number @param {Set<string>} hits */
-function playedRow(song, number, hits) {
-  const asides = [
-    song.original_artist ? `${song.original_artist} song` : "",
-    song.tape ? "from tape" : "",
-    song.note || "",
-  ];
-  return {
-    number: String(number),
-    title: song.title || UNKNOWN_SONG,
-    aside: asides.filter(Boolean).join(" · "),
-    is_hit: hits.has(song.song_id),
-    leads_on: song.segue,
-  };
 }
 
 /** @param {any} voter @param {string} me */
