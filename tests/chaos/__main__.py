@@ -17,7 +17,7 @@ from tests.chaos import report
 from tests.chaos.faults import FAULTS
 from tests.chaos.rounds import RATE, Round, plan_of, run
 
-ROUNDS = 33
+ROUNDS = 2 * len(FAULTS)
 EXIT_BROKEN = 1
 
 console = Console(stderr=True, highlight=False)

@@ -12,9 +12,6 @@ from tests.chaos.rounds import Outcome, Round
 
 FOLDER = Path("docs/benchmarks")
 RECOVERY_TARGET_SECONDS = 5.0
-SEVERAL_AT_ONCE = frozenset({"kill-owners", "kill-much"})
-"""Faults beyond what the target promises, which is about any single one."""
-
 HEADINGS = ("fault", "rounds", "writes again", "at most", "viewers again", "at most", "verdict")
 
 
@@ -147,7 +144,7 @@ def _cells(rounds: Sequence[Round]) -> list[str]:
 
 def _is_slow(this: Round) -> bool:
     return (
-        this.fault.name not in SEVERAL_AT_ONCE
+        this.fault.is_single
         and this.recovery_seconds is not None
         and this.recovery_seconds > RECOVERY_TARGET_SECONDS
     )

@@ -48,6 +48,7 @@ class Round:
     """What became of one fault.
 
     recovery_seconds   from the fault until, on every show, a vote sent after it was acknowledged
+                       (from its end, for those that end by themselves)
     viewers_seconds    from the fault until such a vote was on every screen; None without viewers
     acknowledged       votes, in this round
     violations         broken promises, in words
@@ -216,6 +217,8 @@ class Campaign:
     async def _strike(self, this: Round) -> None:
         struck_at = time.monotonic()
         undo = await this.fault.strike(self._stack, self._chance)
+        if this.fault.has_ended:
+            struck_at = time.monotonic()
         try:
             this.recovery_seconds = await self._until(
                 lambda: self._seconds_until_written(struck_at), "votes do not flow again"

@@ -72,6 +72,14 @@ class ChaosStack:
         """End a process as a crash would: at once, with nothing put in order."""
         self.child(name).signal(signal.SIGKILL)
 
+    def suspend(self, name: str) -> None:
+        """Stop a process and all it started where they are, until `resume`."""
+        os.killpg(self.child(name).pid, signal.SIGSTOP)
+
+    def resume(self, name: str) -> None:
+        """Let it go on, as if no time had passed."""
+        os.killpg(self.child(name).pid, signal.SIGCONT)
+
     async def until_ready(self) -> None:
         """Wait until every process is back and says that it serves. raises   TimeoutError"""
         for name, child in self._children.items():
