@@ -163,10 +163,10 @@ async def arrived(log: JetStreamLog, raffle: str) -> None:
 
 
 async def test_is_unavailable_when_there_is_no_log(nats_server: RunningNats) -> None:
-    client = await nats_server.connect("auth")
+    client = await nats_server.connect("toyreader")
     with pytest.raises(Unavailable):
-        await JetStreamLog.open(client, "auth")
-    lost = JetStreamLog(client, "auth", "epoch")
+        await JetStreamLog.open(client, "toyreader")
+    lost = JetStreamLog(client, "toyreader", "epoch")
     with pytest.raises(Unavailable):
         await lost.append([commit_of("r1", opened("r1"))])
     with pytest.raises(Unavailable):
