@@ -18,7 +18,7 @@ from libs.stack.permissions import (
 )
 from libs.testkit.stack import RunningNats, running_nats
 
-TIMEOUT_SECONDS = 2
+TIMEOUT_SECONDS = 10
 FORBIDDEN_TO_ALL = "forbidden.to.all"
 
 
