@@ -83,7 +83,6 @@ class Lane:
 
     def gain(self, slots: frozenset[int], slot_of: Callable[[str], int]) -> None:
         """Slots are ours now: whatever we remember of them from earlier may be stale."""
-        self._lookups.distrust(slots)
         for draft in list(self._open.drafts.values()):
             if slot_of(draft.live.aggregate_id) in slots:
                 self._throw_away(draft)
@@ -112,9 +111,9 @@ class Lane:
 
     async def _finish(self) -> None:
         """Finish the commit under way, bounded; send what is still open on to the next owner."""
-        if self._committing is not None:
-            await asyncio.wait({self._committing}, timeout=PATIENCE_SECONDS)
-            self._committing.cancel()
+        if (committing := self._committing) is not None:
+            await asyncio.wait({committing}, timeout=PATIENCE_SECONDS)
+            committing.cancel()
         still_open = [bundle for draft in self._open.drafts.values() for bundle in draft.bundles]
         for bundle in (*still_open, *self._lookups.abandon(), *self._inbox.waiting):
             self.replies.refuse(bundle, _moved())

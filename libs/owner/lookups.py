@@ -7,7 +7,6 @@ import logging
 from collections.abc import Callable, Mapping
 
 from libs.kernel.errors import BacklineError, Unavailable
-from libs.kernel.slots import slot_of
 from libs.owner.aggregates import Aggregates, AnyDecider, Key
 from libs.owner.inbox import Bundle, Inbox, Resolver, Route
 from libs.owner.replies import Replies
@@ -40,13 +39,8 @@ class Lookups:
         self._tasks = tasks
         self._wake = wake
         self._loading: dict[Key, list[Bundle]] = {}
-        self._stale: set[Key] = set()
         self._loads = asyncio.Semaphore(LOADS_MAX)
         self._resolutions = asyncio.Semaphore(RESOLUTIONS_MAX)
-
-    def distrust(self, slots: frozenset[int]) -> None:
-        """What is being loaded of these slots may have been read before somebody else wrote it."""
-        self._stale |= {key for key in self._loading if slot_of(key[1]) in slots}
 
     def abandon(self) -> list[Bundle]:
         """The bundles that wait for their aggregates; they will wait no longer."""
@@ -68,7 +62,6 @@ class Lookups:
         key = (decider.aggregate, aggregate_id)
         deadline = loop.time() + PATIENCE_SECONDS
         while True:
-            self._stale.discard(key)
             try:
                 async with self._loads:
                     live = await self._aggregates.load(decider, aggregate_id)
@@ -81,8 +74,6 @@ class Lookups:
                 known = error if isinstance(error, BacklineError) else BacklineError()
                 return self._refuse(key, known)
             else:
-                if key in self._stale:
-                    continue
                 self._aggregates.keep(live)
                 self._inbox.waiting.extendleft(reversed(self._loading.pop(key)))
                 return self._wake()

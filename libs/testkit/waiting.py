@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-LOOK_SECONDS = 0.01
+LOOK_SECONDS = 0.005
 
 
 async def eventually(
