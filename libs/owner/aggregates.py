@@ -180,9 +180,12 @@ class Aggregates:
         """An aggregate that is in memory; None when it must be loaded first."""
         return self._live.get((aggregate, aggregate_id))
 
-    def forget(self, live: Live) -> None:
+    def forget(self, key: Key) -> None:
         """Throw a state away: it holds decisions that were not committed, or is no longer ours."""
-        self._live.pop(live.key, None)
+        self._live.pop(key, None)
+
+    def forget_all(self) -> None:
+        self._live.clear()
 
     def all(self) -> list[Live]:
         return list(self._live.values())

@@ -36,6 +36,7 @@ TURN_COMMANDS_MAX = 2000
 SINGLE_PUBLISHES_MAX = 8
 ATTEMPTS_MAX = 6
 CONFIRMED_SECONDS_MAX = 1.0
+NEVER = float("-inf")
 
 Failures = dict[Key, BacklineError]
 """What could not be appended, by aggregate."""
@@ -82,13 +83,15 @@ class Lane:
         self._woken.set()
 
     def gain(self, slots: frozenset[int], slot_of: Callable[[str], int]) -> None:
-        """Slots are ours now: whatever we remember of them from earlier may be stale."""
-        for draft in list(self._open.drafts.values()):
-            if slot_of(draft.live.aggregate_id) in slots:
-                self._throw_away(draft)
+        """Slots are ours now, and others may have written there meanwhile.
+
+        What we remember of them stays: an append finds out by itself whether it is still true, and
+        an answer that records nothing asks the log first. To read all of it anew would keep an
+        owner busy that lost its slots for a moment because it was busy.
+        """
         for live in self._aggregates.all():
             if slot_of(live.aggregate_id) in slots:
-                self._aggregates.forget(live)
+                live.confirmed_at = NEVER
 
     def is_settled(self, key: Key) -> bool:
         """Whether no decision is under way on an aggregate: what is in memory is committed."""
@@ -106,6 +109,9 @@ class Lane:
                 if self._step():
                     self._woken.set()
                     await asyncio.sleep(0)  # Others have their turn.
+        except Exception:
+            self._aggregates.forget_all()  # Nothing in memory can be trusted any more.
+            raise
         finally:
             await self._finish()
 
@@ -114,8 +120,11 @@ class Lane:
         if (committing := self._committing) is not None:
             await asyncio.wait({committing}, timeout=PATIENCE_SECONDS)
             committing.cancel()
-        still_open = [bundle for draft in self._open.drafts.values() for bundle in draft.bundles]
-        for bundle in (*still_open, *self._lookups.abandon(), *self._inbox.waiting):
+        still_open = list(self._open.drafts.values())
+        for key in (*self._under_way, *self._open.drafts):
+            self._aggregates.forget(key)  # Not to be saved: it holds what is not in the log.
+        open_bundles = [bundle for draft in still_open for bundle in draft.bundles]
+        for bundle in (*open_bundles, *self._lookups.abandon(), *self._inbox.waiting):
             self.replies.refuse(bundle, _moved())
         await self._tasks.end()
         await self.replies.flush()
@@ -188,7 +197,7 @@ class Lane:
 
     def _throw_away(self, draft: Draft) -> None:
         """Throw an open draft and its aggregate's state away; decide its commands again."""
-        self._aggregates.forget(draft.live)
+        self._aggregates.forget(draft.live.key)
         self._open.drafts.pop(draft.live.key, None)
         self._again(draft)
 
@@ -288,7 +297,7 @@ class Lane:
         open_draft = self._open.drafts.get(draft.live.key)
         if open_draft is not None:
             self._throw_away(open_draft)
-        self._aggregates.forget(draft.live)
+        self._aggregates.forget(draft.live.key)
         if isinstance(failure, Conflict | Unavailable):
             self._again(draft, failure)
         else:

@@ -214,6 +214,7 @@ async def test_ends_the_owner_when_a_commit_breaks_in_a_way_nobody_foresaw(
     with pytest.raises(RuntimeError, match="nobody foresaw this"):
         await run_until_it_breaks()
     assert not replies[0].done(), "answered, although it may not have been written"
+    assert owner.aggregates.all() == []
     assert await drawn(log) == []
 
 
@@ -488,6 +489,9 @@ async def test_finishes_the_commit_and_sends_the_rest_on_when_it_stops(log: Faul
     assert codes(await asyncio.wait_for(loading, 1)) == ["owner-moved"]
     log.loadable.set()
     assert await drawn(log) == ["zero", "ann"]
+    # What is in memory is saved now: nothing may be in it that is not in the log.
+    for live in owner.aggregates.all():
+        assert list(live.state.tickets) == await drawn(log, live.aggregate_id)
 
 
 async def test_draws_once_when_two_owners_decide_the_same_commands_at_once(log: FaultyLog) -> None:
