@@ -291,6 +291,30 @@ async def test_asks_the_log_once_in_a_while_when_it_refuses_again_and_again(
     assert loads <= 2
 
 
+async def test_reads_nothing_anew_when_its_slots_come_back(
+    owner: LoneOwner, log: FaultyLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await opened(log, "r1")
+    assert codes(await owner.ask(draw("ann"))) == ["ok"]
+    monkeypatch.setattr(log, "load", None)  # Whoever reads now breaks.
+    owner.own(frozenset())
+    owner.own(EVERY_SLOT)
+    assert codes(await owner.ask(draw("bob"))) == ["ok"]
+    monkeypatch.undo()
+    assert await drawn(log) == ["ann", "bob"]
+
+
+async def test_refuses_only_what_the_log_confirms_when_its_slots_come_back(
+    owner: LoneOwner, log: FaultyLog
+) -> None:
+    assert codes(await owner.ask(draw("ann"))) == ["toy.raffle-not-open"]
+    owner.own(frozenset())
+    await opened(log, "r1")
+    owner.own(EVERY_SLOT)
+    assert codes(await owner.ask(draw("ann"))) == ["ok"]
+    assert await drawn(log) == ["ann"]
+
+
 async def test_gives_up_with_a_hint_when_the_log_is_away_for_long(
     log: FaultyLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
