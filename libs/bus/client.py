@@ -7,17 +7,19 @@ is never counted twice.
 """
 
 import asyncio
+import logging
 from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 from nats.aio.client import Client
-from nats.errors import ConnectionClosedError, NoRespondersError, OutboundBufferLimitError
+from nats.errors import Error as NatsError
 from nats.errors import TimeoutError as NatsTimeoutError
 
 from libs.bus.wire import OWNER_MOVED, command_item, command_subject, query_subject
-from libs.kernel.errors import Invalid, NotFound, RemoteProblem, Unavailable
+from libs.eventlog.protocol import Watching
+from libs.kernel.errors import Invalid, NotFound, RemoteProblem, TooLarge, Unavailable
 from libs.kernel.ids import new_id
 from libs.kernel.messages import Caller, Command, Query, registry
 from libs.kernel.slots import slot_of
@@ -31,7 +33,23 @@ again. An owner that only takes its time is asked less often.
 QUERY_DEADLINE_SECONDS = 5.0
 RETRY_PAUSE_SECONDS = 0.05
 ITEMS_PER_MESSAGE_MAX = 2000
+MESSAGE_BYTES_MAX = 4 * 1024 * 1024
+COMMAND_BYTES_MAX = 1024 * 1024
 MESSAGES_IN_FLIGHT_MAX = 2
+CALLS_WAITING_MAX = 20_000
+"""For one slot, beyond what is under way."""
+
+logger = logging.getLogger(__name__)
+
+
+class CommandTooLarge(TooLarge):
+    code = "command-too-large"
+    title = "A command of this size cannot be carried out."
+
+
+class TooManyWaiting(Unavailable):
+    code = "too-many-waiting"
+    title = "More commands are waiting to be sent than we can hold; try again shortly."
 
 
 class NobodyAnswers(Unavailable):
@@ -50,7 +68,7 @@ class Answer:
 
 @dataclass(slots=True)
 class _Call:
-    item: dict[str, Any]
+    item: bytes
     future: asyncio.Future[dict[str, Any]]
     deadline: float
 
@@ -117,8 +135,11 @@ class Bus:
             trace=traceparent,
             correlation=correlation,
         )
+        encoded = orjson.dumps(item)
+        if len(encoded) > COMMAND_BYTES_MAX:
+            raise CommandTooLarge(f"{len(encoded)} bytes")
         loop = asyncio.get_running_loop()
-        call = _Call(item, loop.create_future(), loop.time() + COMMAND_DEADLINE_SECONDS)
+        call = _Call(encoded, loop.create_future(), loop.time() + COMMAND_DEADLINE_SECONDS)
         self._slot(spec.service, slot_of(key)).add(call)
         return await call.future
 
@@ -152,18 +173,18 @@ class Bus:
         return Answer(reply["position"], reply["epoch"], reply["result"])
 
     async def _request_query(self, subject: str, payload: bytes) -> bytes:
+        """Ask until somebody answers or it is too late: to ask twice does no harm."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + QUERY_DEADLINE_SECONDS
         while True:
             try:
-                remaining = max(0.05, deadline - loop.time())
-                reply = await self.connection.request(subject, payload, timeout=remaining)
-            except (NoRespondersError, OutboundBufferLimitError):
-                if loop.time() > deadline:
+                async with Watching(self.connection):
+                    remaining = max(0.05, deadline - loop.time())
+                    reply = await self.connection.request(subject, payload, timeout=remaining)
+            except (NatsError, TimeoutError):
+                if loop.time() >= deadline or self.connection.is_closed:
                     raise NobodyAnswers(retry_after_seconds=1) from None
                 await asyncio.sleep(RETRY_PAUSE_SECONDS)
-            except (NatsTimeoutError, TimeoutError, ConnectionClosedError):
-                raise NobodyAnswers(retry_after_seconds=1) from None
             else:
                 return reply.data
 
@@ -178,22 +199,51 @@ class _Slot:
         self._in_flight = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._flush_is_due = False
+        self._expiry: asyncio.TimerHandle | None = None
 
     def add(self, call: _Call) -> None:
+        """Have a call sent. raises   TooManyWaiting"""
+        if len(self._waiting) >= CALLS_WAITING_MAX:
+            raise TooManyWaiting(retry_after_seconds=0.5)
         self._waiting.append(call)
-        if not self._flush_is_due and self._in_flight < MESSAGES_IN_FLIGHT_MAX:
+        loop = asyncio.get_running_loop()
+        if self._in_flight >= MESSAGES_IN_FLIGHT_MAX:
+            if self._expiry is None:
+                self._expiry = loop.call_at(call.deadline, self._expire)
+        elif not self._flush_is_due:
             self._flush_is_due = True
-            asyncio.get_running_loop().call_soon(self._flush)
+            loop.call_soon(self._flush)
+
+    def _expire(self) -> None:
+        """Tell those who have waited for too long. The first one waiting is the first to expire."""
+        self._expiry = None
+        now = asyncio.get_running_loop().time()
+        while self._waiting and (call := self._waiting[0]).deadline <= now:
+            self._waiting.popleft()
+            _give_up(call)
+        if self._waiting:
+            loop = asyncio.get_running_loop()
+            self._expiry = loop.call_at(self._waiting[0].deadline, self._expire)
 
     def _flush(self) -> None:
         self._flush_is_due = False
         while self._waiting and self._in_flight < MESSAGES_IN_FLIGHT_MAX:
-            count = min(len(self._waiting), ITEMS_PER_MESSAGE_MAX)
-            calls = [self._waiting.popleft() for _ in range(count)]
+            calls = self._next_message()
             self._in_flight += 1
             task = asyncio.get_running_loop().create_task(self._deliver(calls))
             self._tasks.add(task)
             task.add_done_callback(self._on_delivered)
+
+    def _next_message(self) -> list[_Call]:
+        """As many of those waiting as fit into one message."""
+        calls: list[_Call] = []
+        size = 0
+        while self._waiting and len(calls) < ITEMS_PER_MESSAGE_MAX:
+            size += len(self._waiting[0].item) + 1
+            if size > MESSAGE_BYTES_MAX:
+                break
+            calls.append(self._waiting.popleft())
+        return calls
 
     def _on_delivered(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -210,22 +260,26 @@ class _Slot:
                 silences += was_silent
                 if calls:
                     await asyncio.sleep(RETRY_PAUSE_SECONDS)
-        except BaseException as error:
+        except Exception:
+            logger.exception("An answer cannot be read.", extra={"subject": self._subject})
+        finally:
             for call in calls:
-                if not call.future.done():
-                    call.future.set_exception(NobodyAnswers(str(error), retry_after_seconds=1))
-            raise
+                _give_up(call)
 
     async def _attempt(
         self, calls: list[_Call], timeout_seconds: float
     ) -> tuple[list[_Call], bool]:
         """Send once; returns the calls to send again, and whether that is for want of an answer."""
-        payload = orjson.dumps([call.item for call in calls])
+        payload = b"[%s]" % b",".join([call.item for call in calls])
+        left = calls[-1].deadline - asyncio.get_running_loop().time()
         try:
-            reply = await self._connection.request(self._subject, payload, timeout=timeout_seconds)
+            async with Watching(self._connection):
+                reply = await self._connection.request(
+                    self._subject, payload, timeout=min(timeout_seconds, max(left, 0.01))
+                )
         except (NatsTimeoutError, TimeoutError):
             return calls, True
-        except (NoRespondersError, ConnectionClosedError, OutboundBufferLimitError):
+        except NatsError:
             return calls, False
         again = []
         for call, answer in zip(calls, orjson.loads(reply.data), strict=True):
@@ -241,15 +295,18 @@ class _Slot:
         return again, False
 
 
+def _give_up(call: _Call) -> None:
+    if not call.future.done():
+        call.future.set_exception(NobodyAnswers(retry_after_seconds=1))
+
+
 def _drop_late(calls: list[_Call]) -> list[_Call]:
     """Those whose callers still wait and have time; who is out of time is told."""
     now = asyncio.get_running_loop().time()
     kept = []
     for call in calls:
-        if call.future.done():
-            continue
-        if now < call.deadline:
+        if now >= call.deadline:
+            _give_up(call)
+        elif not call.future.done():
             kept.append(call)
-        else:
-            call.future.set_exception(NobodyAnswers(retry_after_seconds=1))
     return kept

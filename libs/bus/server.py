@@ -3,22 +3,27 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import orjson
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.errors import MaxPayloadError
 from pydantic import ValidationError
 
 from libs.bus.client import Answer
 from libs.bus.wire import query_subject
+from libs.eventlog.protocol import reached
 from libs.kernel.errors import BacklineError, Forbidden, Invalid, Unauthenticated, Unavailable
 from libs.kernel.messages import Caller, Query, QuerySpec, registry
 
 logger = logging.getLogger(__name__)
 
 QUERIES_IN_FLIGHT_MAX = 512
-FLUSH_SECONDS_MAX = 10
+REACH_SECONDS = 2.0
+PAUSE_SECONDS = 0.1
 
 Handler = Callable[[Any, Caller, int | None], Awaitable[Answer]]
 """(query, caller, after) -> Answer. `after` is a position that the answer must include."""
@@ -49,13 +54,24 @@ async def serve_queries(
                 await connection.subscribe(query_subject(spec.name), queue="readers", cb=on_message)
             )
         try:
-            await connection.flush(timeout=FLUSH_SECONDS_MAX)
+            await _until_heard(connection)
             on_ready()
             await asyncio.get_running_loop().create_future()
         finally:
             for subscription in subscriptions:
-                if not connection.is_closed:
+                with suppress(NatsError):  # It went with its connection.
                     await subscription.unsubscribe()
+
+
+async def _until_heard(connection: Client) -> None:
+    """Return once the server has taken our subscriptions, however long it is away."""
+    while not connection.is_closed:
+        try:
+            await reached(connection, timeout_seconds=REACH_SECONDS)
+        except Unavailable:
+            await asyncio.sleep(PAUSE_SECONDS)
+        else:
+            return
 
 
 class _QueryServer:
@@ -69,7 +85,7 @@ class _QueryServer:
         finally:
             self._in_flight -= 1
         if message.reply:
-            await message.respond(orjson.dumps(reply, option=orjson.OPT_UTC_Z))
+            await _respond(message, spec, reply)
 
     async def _reply(self, message: Msg, spec: QuerySpec, handler: Handler) -> dict[str, Any]:
         try:
@@ -89,6 +105,8 @@ class _QueryServer:
             query = spec.adapter.validate_python(body["args"])
             caller = Caller(user_id=body["actor"], roles=tuple(body["roles"]))
             after = body["after"]
+            if not isinstance(after, int | None) or not isinstance(caller.user_id, str):
+                raise TypeError
         except ValidationError as error:
             raise Invalid(describe(error)) from None
         except (orjson.JSONDecodeError, KeyError, TypeError):
@@ -96,6 +114,18 @@ class _QueryServer:
         if not spec.access.admits(caller):
             raise (Forbidden if caller.user_id else Unauthenticated)(f"{spec.name} is not for you")
         return await handler(query, caller, after)
+
+
+async def _respond(message: Msg, spec: QuerySpec, reply: dict[str, Any]) -> None:
+    """Send a reply. What goes wrong with one question is no harm to others."""
+    try:
+        await message.respond(orjson.dumps(reply, option=orjson.OPT_UTC_Z))
+    except (TypeError, MaxPayloadError):
+        logger.exception("An answer cannot be said.", extra={"query": spec.name})
+        with suppress(NatsError):
+            await message.respond(orjson.dumps({"problem": BacklineError().problem()}))
+    except NatsError:
+        logger.warning("An answer was lost; its caller will ask again.")
 
 
 def describe(error: ValidationError) -> str:

@@ -96,7 +96,7 @@ def reaching(timeout_seconds: float) -> Iterator[None]:
         raise Unavailable(str(error), retry_after_seconds=0.5) from None
 
 
-class _Watching:
+class Watching:
     """Cuts a wait short when the connection is gone over which the answer was to come.
 
     What was asked while there was no connection is sent once there is one, and may be awaited.
@@ -152,7 +152,7 @@ async def request(
 ) -> dict[str, Any]:
     """One request; its JSON answer. raises as `reaching` does."""
     with reaching(timeout_seconds):
-        async with _Watching(client):
+        async with Watching(client):
             reply = await client.request(subject, payload, timeout=timeout_seconds, headers=headers)
     answer: dict[str, Any] = orjson.loads(reply.data)
     return answer
@@ -285,7 +285,7 @@ async def _read_direct(
         )
         try:
             await client.publish(f"{API}.DIRECT.GET.{stream}", orjson.dumps(body), reply=inbox)
-            async with _Watching(client):
+            async with Watching(client):
                 return await _collect(replies, timeout_seconds)
         finally:
             with suppress(NatsError):  # It goes with the connection.

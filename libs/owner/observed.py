@@ -1,8 +1,10 @@
 """What an owner tells about itself: what it answers, how large its commits are, how long they take.
 
-Fed once for each bundle or commit, never for each command.
+Fed once for each bundle or commit, never for each command; counters that cost more than what they
+count are fed when replies are sent.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,9 +17,7 @@ class Observed:
 
     def __init__(self, service: str) -> None:
         self._service = service
-        self._answered = {
-            outcome: metrics.COMMANDS.labels(service, outcome) for outcome in ("ok", "repeated")
-        }
+        self._answered: Counter[str] = Counter()
         self._batch_size = metrics.COMMAND_BATCH_SIZE.labels(service)
         self._commit_seconds = metrics.COMMIT_SECONDS.labels(service)
         self._events = metrics.EVENTS_APPENDED.labels(service)
@@ -26,16 +26,18 @@ class Observed:
 
     def answered(self, outcome: str, count: int) -> None:
         """Commands were answered: ok, repeated, or with an error of this kind."""
-        if not count:
-            return
-        child = self._answered.get(outcome)
-        if child is None:
-            child = self._answered[outcome] = metrics.COMMANDS.labels(self._service, outcome)
-        child.inc(count)
+        self._answered[outcome] += count
 
     def refused(self, problem: Problem, count: int = 1) -> None:
         """Commands were answered with a problem."""
-        self.answered(problem["kind"], count)
+        self._answered[problem["kind"]] += count
+
+    def tell_answers(self) -> None:
+        """Put what was counted since the last time into the metrics."""
+        for outcome, count in self._answered.items():
+            if count:
+                metrics.COMMANDS.labels(self._service, outcome).inc(count)
+        self._answered.clear()
 
     @contextmanager
     def commit(self, commands: int, waiting: int) -> Iterator[None]:

@@ -36,6 +36,7 @@ class Replies:
 
     async def flush(self) -> None:
         """Send what is ready. A reply that gets lost is no harm: its caller asks again."""
+        self._observed.tell_answers()
         while self._ready:
             ready, self._ready = self._ready, []
             for request in ready:
