@@ -91,7 +91,7 @@ class LogAudit:
 
     def take(self, position: int, payload: bytes) -> None:
         """Count the events of one commit, the next of the log."""
-        assert position > self.position
+        assert position == self.position + 1, "the reader has missed a part of the log"
         self.position = position
         for event in orjson.loads(payload):
             if event["id"] in self._event_ids:

@@ -76,7 +76,7 @@ class Voters:
                     due = time.monotonic()
                 due += 1 / self._rate
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
-                if self._under_way < UNDER_WAY_MAX:
+                if self._going.is_set() and self._under_way < UNDER_WAY_MAX:
                     self._under_way += 1
                     tasks.create_task(self._vote())
 
