@@ -1,5 +1,6 @@
 """Telemetry: off unless asked for, and real OTLP when it is."""
 
+import threading
 import time
 
 import pytest
@@ -54,6 +55,8 @@ def test_sends_each_span_as_its_service_when_several_share_a_process(collector: 
 
 def test_stops_in_time_when_the_collector_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "3")
+    before = set(threading.enumerate())
     telemetry = configure_telemetry()
     assert telemetry is not None
     with edge_span("start"):
@@ -62,3 +65,5 @@ def test_stops_in_time_when_the_collector_is_away(monkeypatch: pytest.MonkeyPatc
     telemetry.shut_down(timeout_seconds=0.2)
     assert time.monotonic() - started < 2
     assert not is_tracing()
+    for still_sending in set(threading.enumerate()) - before:
+        still_sending.join(timeout=10)
