@@ -41,8 +41,8 @@ RESTART_PAUSE_MAX_SECONDS: Final = 5.0
 STEADY_SECONDS: Final = 30.0
 
 GC_THRESHOLDS: Final = (50_000, 20, 50)
-"""An owner keeps millions of objects, none of them garbage. At Python's own thresholds a third of its
-time went into looking at them again and again.
+"""An owner keeps millions of objects, none of them garbage. At Python's own thresholds a third of
+its time went into looking at them again and again.
 """
 
 logger = structlog.get_logger(__name__)
