@@ -85,13 +85,15 @@ class LogAudit:
             while self.position < last:
                 count = min(FETCH_MESSAGES, last - self.position)
                 for message in await reader.fetch(count, timeout=FETCH_SECONDS_MAX):
-                    self.take(message.metadata.sequence.stream, message.data)
+                    position = message.metadata.sequence.stream
+                    assert position == self.position + 1, "a part of the log was not read"
+                    self.take(position, message.data)
         finally:
             await reader.unsubscribe()
 
     def take(self, position: int, payload: bytes) -> None:
         """Count the events of one commit, the next of the log."""
-        assert position == self.position + 1, "the reader has missed a part of the log"
+        assert position > self.position
         self.position = position
         for event in orjson.loads(payload):
             if event["id"] in self._event_ids:
