@@ -10,7 +10,7 @@ import orjson
 import typer
 from rich.console import Console
 
-from tests.bench import figures_bus, figures_edge, machine, report
+from tests.bench import figures_bus, figures_edge, figures_growth, figures_live, machine, report
 from tests.bench.figure import Figure
 
 FIGURES: dict[str, Callable[..., Coroutine[Any, Any, Figure]]] = {
@@ -22,7 +22,11 @@ FIGURES: dict[str, Callable[..., Coroutine[Any, Any, Figure]]] = {
     "http": figures_edge.http,
     "websocket": figures_edge.websocket,
     "vote-to-viewer": figures_edge.vote_to_viewer,
+    "crowd-to-viewers": figures_live.crowd_to_viewers,
+    "fan-out": figures_live.fan_out,
     "rebuild": figures_edge.rebuild,
+    "growth-shows": figures_growth.by_shows,
+    "growth-voters": figures_growth.by_voters,
 }
 
 console = Console(stderr=True)

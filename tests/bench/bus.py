@@ -136,11 +136,15 @@ async def ask(wire: Wire, subject: str, payload: bytes) -> bytes:
         await asyncio.sleep(0.05)
 
 
-async def send(stack: BenchStack, load: Load, *, in_flight: int) -> Run:
-    """Send a load, a bounded number of messages at a time; every vote must be acknowledged."""
+async def send(stack: BenchStack, load: Load, *, in_flight: int, are_open: bool = False) -> Run:
+    """Send a load, a bounded number of messages at a time; every vote must be acknowledged.
+
+    are_open   the ballots are open already
+    """
     wire = await stack.wire("gateway")
     try:
-        await open_ballots(wire, load.shows)
+        if not are_open:
+            await open_ballots(wire, load.shows)
         todo = iter(load.messages)
         latencies: list[float] = []
         acknowledged = 0

@@ -2,7 +2,7 @@
 
 import statistics
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -21,6 +21,15 @@ class Measured:
     details: dict[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Values over names, to be drawn as a line. `axis` says what the values are."""
+
+    axis: str
+    names: list[str]
+    values: list[float]
+
+
 @dataclass(slots=True)
 class Figure:
     """A figure of the report.
@@ -31,6 +40,7 @@ class Figure:
     ours     the first line: Backline
     peers    what ran beside it in the same rounds
     notes    what was left out and why, where a target is missed
+    chart    the lines of the report as a picture, where they belong to a row
     """
 
     key: str
@@ -39,6 +49,7 @@ class Figure:
     ours: Measured
     peers: list[Measured] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    chart: Chart | None = None
 
     def ratio(self, peer: Measured) -> float:
         """Ours divided by a peer's."""
@@ -52,6 +63,7 @@ class Figure:
             "ours": _line(self.ours),
             "peers": [{**_line(peer), "ratio": round(self.ratio(peer), 3)} for peer in self.peers],
             "notes": self.notes,
+            **({} if self.chart is None else {"chart": asdict(self.chart)}),
         }
 
 

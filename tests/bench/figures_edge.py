@@ -3,88 +3,24 @@
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from pathlib import Path
+from collections.abc import Sequence
 
 import orjson
 from websockets.asyncio.client import ClientConnection, connect
 
-from libs.chassis.tokens import Signer
 from libs.eventlog.protocol import EXPECTED_REVISION
-from libs.kernel.clock import system_clock
-from libs.kernel.ids import new_id
 from tests.bench.bus import SONGS, Run, make_commit, open_ballots
+from tests.bench.edge import HttpVoter, edge, tokens_of
 from tests.bench.figure import Figure, Measured, side_by_side
 from tests.bench.stack import BenchStack, bench_stack
 
-EDGE = (
-    ("voting.owner", ("voting.owner",)),
-    ("readers", ("voting.projections", "voting.queries", "catalog", "auth")),
-    ("gateway", ("gateway",)),
-)
 CONNECTIONS = 64
 WINDOW = 16
 VIEWER_PAUSE_SECONDS = 0.15
 
 
-@asynccontextmanager
-async def _edge(shows: int) -> AsyncIterator[tuple[BenchStack, list[str]]]:
-    """Everything between a fan and the log, with open ballots."""
-    names = [f"show_{number}" for number in range(shows)]
-    async with bench_stack(EDGE, with_database=True) as stack:
-        wire = await stack.wire("gateway")
-        await open_ballots(wire, names)
-        wire.close()
-        yield stack, names
-
-
-def _tokens(stack: BenchStack, count: int) -> list[str]:
-    """Tokens of as many members, signed as auth signs them."""
-    secret = Path(stack.directory, "secrets", "auth.signing").read_text()
-    signer = Signer.from_secret(secret)
-    now = system_clock()
-    return [
-        signer.sign(new_id("usr_"), ("member",), "guest", at=now, ttl_seconds=3600)[0]
-        for _ in range(count)
-    ]
-
-
-def _request(token: str, show: str, song: str) -> bytes:
-    body = orjson.dumps({"show_id": show, "song_id": song})
-    return (
-        b"POST /v1/voting/cast-vote HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
-        b"Authorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s"
-    ) % (token.encode(), len(body), body)
-
-
-class _HttpVoter:
-    """One fan on one kept connection."""
-
-    def __init__(self, stack: BenchStack, token: str) -> None:
-        self._port = stack.port
-        self._token = token
-
-    async def open(self) -> None:
-        self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
-
-    async def vote(self, show: str, song: str) -> float:
-        """Vote and await the answer; returns seconds."""
-        sent_at = time.perf_counter()
-        self._writer.write(_request(self._token, show, song))
-        head = await self._reader.readuntil(b"\r\n\r\n")
-        length = int(head.lower().split(b"content-length: ", 1)[1].split(b"\r\n", 1)[0])
-        body = await self._reader.readexactly(length)
-        if not head.startswith(b"HTTP/1.1 200"):
-            raise RuntimeError(body.decode())
-        return time.perf_counter() - sent_at
-
-    def close(self) -> None:
-        self._writer.close()
-
-
-async def _http_voters(stack: BenchStack, count: int) -> list[_HttpVoter]:
-    voters = [_HttpVoter(stack, token) for token in _tokens(stack, count)]
+async def _http_voters(stack: BenchStack, count: int) -> list[HttpVoter]:
+    voters = [HttpVoter(stack, token) for token in tokens_of(stack, count)]
     for voter in voters:
         await voter.open()
     return voters
@@ -99,13 +35,13 @@ async def http(*, quick: bool) -> Figure:
     """Votes through HTTP, 64 fans at once."""
 
     async def ours() -> Measured:
-        async with _edge(10 if quick else 150) as (stack, shows):
+        async with edge(10 if quick else 150) as (stack, shows):
             voters = await _http_voters(stack, CONNECTIONS)
             latencies: list[float] = []
 
-            async def vote_everywhere(voter: _HttpVoter) -> None:
+            async def vote_everywhere(voter: HttpVoter) -> None:
                 for show, song in zip(shows, itertools.cycle(SONGS), strict=False):
-                    latencies.append(await voter.vote(show, song))
+                    latencies.append(await voter.timed(show, song))
 
             started = time.perf_counter()
             await asyncio.gather(*(vote_everywhere(voter) for voter in voters))
@@ -121,10 +57,10 @@ async def idle_vote(*, quick: bool) -> Figure:
     """One idle vote after another, HTTP, to the fsynced answer."""
 
     async def ours() -> Measured:
-        async with _edge(40 if quick else 300) as (stack, shows):
+        async with edge(40 if quick else 300) as (stack, shows):
             (voter,) = await _http_voters(stack, 1)
-            await voter.vote(shows[0], SONGS[0])
-            latencies = [await voter.vote(show, SONGS[0]) for show in shows[1:]]
+            await voter.timed(shows[0], SONGS[0])
+            latencies = [await voter.timed(show, SONGS[0]) for show in shows[1:]]
             run = Run(len(latencies), sum(latencies), latencies)
             details = {"p50_ms": run.percentile_ms(0.5), "p99_ms": run.percentile_ms(0.99)}
             return Measured("Backline", run.percentile_ms(0.5), "ms", details)
@@ -142,9 +78,9 @@ async def websocket(*, quick: bool) -> Figure:
     """Votes through WebSocket, 64 fans, some votes of each under way at once."""
 
     async def ours() -> Measured:
-        async with _edge(20 if quick else 300) as (stack, shows):
+        async with edge(20 if quick else 300) as (stack, shows):
             url = stack.gateway.replace("http", "ws", 1) + "/v1/live"
-            sockets = [await _signed_in(url, token) for token in _tokens(stack, CONNECTIONS)]
+            sockets = [await _signed_in(url, token) for token in tokens_of(stack, CONNECTIONS)]
             latencies: list[float] = []
             started = time.perf_counter()
             await asyncio.gather(*(_vote_by_socket(each, shows, latencies) for each in sockets))
@@ -196,7 +132,7 @@ async def vote_to_viewer(*, quick: bool) -> Figure:
 
     async def ours() -> Measured:
         count = 10 if quick else 100
-        async with _edge(1) as (stack, (show,)):
+        async with edge(1) as (stack, (show,)):
             url = stack.gateway.replace("http", "ws", 1) + "/v1/live"
             voters = await _http_voters(stack, count + 1)
             viewer = await connect(url, compression=None)
@@ -212,7 +148,7 @@ async def vote_to_viewer(*, quick: bool) -> Figure:
             for number, voter in enumerate(voters):
                 await asyncio.sleep(VIEWER_PAUSE_SECONDS)
                 sent_at = time.perf_counter()
-                voting = asyncio.create_task(voter.vote(show, SONGS[number % len(SONGS)]))
+                voting = asyncio.create_task(voter.timed(show, SONGS[number % len(SONGS)]))
                 await viewer.recv()
                 latencies.append(time.perf_counter() - sent_at)
                 await voting

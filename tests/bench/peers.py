@@ -159,3 +159,67 @@ async def _ping(port: int) -> bool:
         return False
     writer.close()
     return True
+
+
+# ---------------------------------------------------------------------------------- nchan
+
+
+def has_nchan() -> bool:
+    """Whether nginx with its module nchan is installed."""
+    return shutil.which("nginx") is not None and _NCHAN_MODULE.exists()
+
+
+@asynccontextmanager
+async def nchan_server() -> AsyncIterator[int]:
+    """An nginx worker that publishes at `/publish` to the WebSockets at `/watch`; its port."""
+    with tempfile.TemporaryDirectory(prefix="backline-nchan-") as name:
+        port = free_ports(1)[0]
+        child = _nginx(Path(name), port)
+        child.start()
+        try:
+            await eventually(lambda: _listens(port))
+            yield port
+        finally:
+            await asyncio.to_thread(child.stop)
+
+
+def _nginx(directory: Path, port: int) -> Child:
+    path = directory / "nginx.conf"
+    path.write_text(_NGINX.format(module=_NCHAN_MODULE, directory=directory, port=port))
+    arguments = (shutil.which("nginx") or "nginx", "-p", str(directory), "-c", str(path))
+    return Child("nginx", arguments, directory / "log")
+
+
+async def _listens(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+_NCHAN_MODULE = Path("/usr/lib/nginx/modules/ngx_nchan_module.so")
+
+_NGINX = """\
+load_module {module};
+daemon off;
+worker_processes 1;
+pid {directory}/pid;
+error_log {directory}/error.log;
+events {{ worker_connections 20000; }}
+http {{
+    access_log off;
+    client_body_temp_path {directory}/body;
+    keepalive_requests 1000000;
+    server {{
+        listen 127.0.0.1:{port};
+        location = /publish {{ nchan_publisher; nchan_channel_id show; }}
+        location = /watch {{
+            nchan_subscriber websocket;
+            nchan_channel_id show;
+            nchan_subscriber_first_message newest;
+        }}
+    }}
+}}
+"""

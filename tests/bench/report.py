@@ -34,6 +34,8 @@ def markdown(figures: Sequence[dict[str, Any]]) -> str:
         lines.append(_row(figure["ours"], ""))
         lines += [_row(peer, f"{peer['ratio']:.2f} x") for peer in figure["peers"]]
         lines += ["", *(f"- {note}" for note in figure["notes"])]
+        if "chart" in figure:
+            lines += _drawn(figure["chart"])
         machine = figure["machine"]
         lines += [
             "",
@@ -41,6 +43,21 @@ def markdown(figures: Sequence[dict[str, Any]]) -> str:
             "",
         ]
     return "\n".join(lines)
+
+
+def _drawn(chart: dict[str, Any]) -> list[str]:
+    """A line of values, as mermaid draws it."""
+    names = ", ".join(f'"{name}"' for name in chart["names"])
+    values = ", ".join(f"{value:.2f}" for value in chart["values"])
+    top = 1.2 * max(chart["values"])
+    return [
+        "```mermaid",
+        "xychart-beta",
+        f"    x-axis [{names}]",
+        f'    y-axis "{chart["axis"]}" 0 --> {top:.1f}',
+        f"    line [{values}]",
+        "```",
+    ]
 
 
 def _about(machine: dict[str, Any], command: str) -> str:

@@ -7,10 +7,11 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import nats
 from nats.aio.client import Client
@@ -39,6 +40,7 @@ class BenchStack:
     postgres: Postgres | None
     port: int
     children: dict[str, Child]
+    settings: Mapping[str, str]
 
     @property
     def gateway(self) -> str:
@@ -75,6 +77,7 @@ class BenchStack:
             "BACKLINE_HEALTH_PORT": str(health_port),
             "BACKLINE_LOG_LEVEL": "warning",
             "BACKLINE_AUTH_DEVELOPMENT_USERS": "member",
+            **self.settings,
         }
         if self.postgres is not None:
             environment["BACKLINE_DATABASE_URL"] = self.postgres.url
@@ -98,9 +101,15 @@ class BenchStack:
 
 @asynccontextmanager
 async def bench_stack(
-    services: Sequence[tuple[str, tuple[str, ...]]] = (), *, with_database: bool = False
+    services: Sequence[tuple[str, tuple[str, ...]]] = (),
+    *,
+    with_database: bool = False,
+    settings: Mapping[str, str] = MappingProxyType({}),
 ) -> AsyncIterator[BenchStack]:
-    """A stack with these processes (name, what each runs), gone when the block ends."""
+    """A stack with these processes (name, what each runs), gone when the block ends.
+
+    settings   of all of them, as in the environment
+    """
     with tempfile.TemporaryDirectory(prefix="backline-bench-") as name:
         directory = Path(name)
         credentials = Credentials(directory / "secrets")
@@ -112,7 +121,7 @@ async def bench_stack(
             postgres = Postgres(directory / "postgres", credentials)
             postgres.start()
             await postgres.prepare(databases(SERVICES))
-        stack = BenchStack(directory, server, credentials, postgres, free_ports(1)[0], {})
+        stack = BenchStack(directory, server, credentials, postgres, free_ports(1)[0], {}, settings)
         try:
             await prepare(server.url, directory / "secrets")
             for process, specs in services:
