@@ -22,13 +22,14 @@ from libs.kernel.errors import (
 )
 from libs.kernel.messages import Caller
 from libs.live.patch import Json
-from libs.live.query import FRAME_SPACING_SECONDS, LiveQuery, Spawn
+from libs.live.query import LiveQuery, Spawn
 
 logger = logging.getLogger(__name__)
 
 PUSH_GRACE_SECONDS = 0.3
 """How long a notice about a hot query waits for the push that makes asking needless."""
 
+SPACING_SECONDS = 0.1
 RETRY_FIRST_SECONDS = 0.25
 RETRY_MOST_SECONDS = 5.0
 _ANY_EPOCH = ""
@@ -128,7 +129,7 @@ class Asker:
         late: Problem | None = None  # Why there was no answer after the position we need.
         while self._needs_answer():
             await asyncio.sleep(max(0.0, self._not_before - self._loop.time()))
-            self._not_before = self._loop.time() + FRAME_SPACING_SECONDS
+            self._not_before = self._loop.time() + SPACING_SECONDS
             after = self._position_needed() if late is None else None
             try:
                 await self._ask_once(after)

@@ -139,7 +139,13 @@ class LiveHub:
     def _begin(self, question: Question) -> Watched:
         if self._tasks is None or len(self._live) >= self._limits.queries_max:
             raise Full(retry_after_seconds=1)
-        query = LiveQuery(question, self._signer, self._spawn, lambda: self._on_idle(watched))
+        query = LiveQuery(
+            question,
+            self._signer,
+            self._spawn,
+            lambda: self._on_idle(watched),
+            spacing_seconds=self._limits.spacing_seconds,
+        )
         asker = Asker(
             query,
             self._respondents_here.get(question.spec.service, self._respondent),

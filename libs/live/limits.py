@@ -20,6 +20,7 @@ class Limits:
     ping_seconds            between looks at each connection; a silent one gets a ping
     silence_seconds_max     without a sign of life
     goodbye_seconds         that a client may take to answer a close frame
+    spacing_seconds         between two changes of one live query
     linger_seconds          that a live query is kept true after its last watcher has left
     """
 
@@ -33,4 +34,5 @@ class Limits:
     ping_seconds: float = 20.0
     silence_seconds_max: float = 40.0
     goodbye_seconds: float = 2.0
+    spacing_seconds: float = 0.1
     linger_seconds: float = 10.0

@@ -2,7 +2,7 @@
 
 New answers come in by `observe`, from whoever has them and in any order; the newest counts. What
 changed since it was last shown goes out as one frame, made once: at once after a quiet time, and
-then at most every FRAME_SPACING_SECONDS. All watchers have been shown the same, so one patch serves
+then at most every `spacing_seconds`. All watchers have been shown the same, so one patch serves
 them all; who could not take it is shown a whole result later.
 """
 
@@ -33,7 +33,6 @@ from libs.live.watcher import Watcher
 from libs.telemetry import names, span
 from libs.telemetry.metrics import LIVE_FRAMES, LIVE_FRAMES_SUPERSEDED, LIVE_SUBSCRIPTIONS
 
-FRAME_SPACING_SECONDS = 0.1
 RECENT_CHANGES_MAX = 32
 WRITES_PER_TURN = 256
 CAUSES_MAX = 16
@@ -73,17 +72,21 @@ class LiveQuery:
         signer: CursorSigner,
         spawn: Spawn,
         on_idle: Callable[[], None],
+        *,
+        spacing_seconds: float,
     ) -> None:
         """Nobody watches yet.
 
-        spawn    runs a coroutine that somebody owns
-        on_idle  called when the last watcher has left
+        spawn            runs a coroutine that somebody owns
+        on_idle          called when the last watcher has left
+        spacing_seconds  between two changes
         """
         self.question = question
         self.watchers = 0
         self._signer = signer
         self._spawn = spawn
         self._on_idle = on_idle
+        self._spacing_seconds = spacing_seconds
         self._loop = asyncio.get_running_loop()
         self._latest: Answer | None = None
         self._shown: Shown | None = None
@@ -261,7 +264,7 @@ class LiveQuery:
         causes, self._causes = self._causes, []
         frame = self._renew_shown()
         if frame is not None and self._groups:
-            self._not_before = self._loop.time() + FRAME_SPACING_SECONDS
+            self._not_before = self._loop.time() + self._spacing_seconds
             with self._pushing(causes):
                 self._broadcast(frame)
         self.admit_waiting()

@@ -16,7 +16,7 @@ from libs.live.errors import Full
 from libs.live.frames import Frame
 from libs.live.hub import LiveHub
 from libs.live.limits import Limits
-from libs.live.query import FRAME_SPACING_SECONDS, WRITES_PER_TURN
+from libs.live.query import WRITES_PER_TURN
 from libs.live.test_world import Client, World, run
 from libs.live.watcher import Watcher
 
@@ -74,7 +74,7 @@ async def test_sends_the_first_change_at_once_and_then_ten_a_second(world: World
         world.service.write("b", "x", number + 2, notice_delays=())
         await asyncio.sleep(0.005)
     assert 9 <= len(client.frames) - before <= 12
-    await asyncio.sleep(FRAME_SPACING_SECONDS)
+    await asyncio.sleep(Limits().spacing_seconds)
     assert client.result["parts"] == {"x": 201}
 
 

@@ -51,6 +51,9 @@ class Settings(BaseSettings):
     silence_seconds_max: float = setting(
         _DEFAULT.silence_seconds_max, "Time without a sign of life.", "seconds", gt=0
     )
+    spacing_seconds: float = setting(
+        _DEFAULT.spacing_seconds, "Between two changes of one live query.", "seconds", ge=0
+    )
     linger_seconds: float = setting(
         _DEFAULT.linger_seconds,
         "Time a live query is kept true after its last viewer has left.",
@@ -74,5 +77,6 @@ class Settings(BaseSettings):
             slow_seconds_max=self.slow_seconds_max,
             ping_seconds=self.ping_seconds,
             silence_seconds_max=self.silence_seconds_max,
+            spacing_seconds=self.spacing_seconds,
             linger_seconds=self.linger_seconds,
         )
