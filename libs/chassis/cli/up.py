@@ -25,6 +25,9 @@ PROCESSES = (
 )
 """What runs together: the gateway has its process, and so has the owner that everyone waits for."""
 
+DEVELOPMENT = {"BACKLINE_AUTH_DEVELOPMENT_USERS": "member"}
+"""Unless set otherwise. All of this listens on 127.0.0.1 only, to developers."""
+
 EXIT_FAILED = 1
 EXIT_PORT_TAKEN = 2
 EXIT_DATA_IN_USE = 3
@@ -73,7 +76,7 @@ def up(
         before={"preparing streams and buckets": (*_BACKLINE, "prepare")},
         processes={" ".join(group): (*_BACKLINE, "run", *group) for group in groups},
         after={"seeding a first show": (*_BACKLINE, "seed")} if seed else {},
-        environment=os.environ,
+        environment={**DEVELOPMENT, **os.environ},
     )
     try:
         asyncio.run(_run(plan, screen))
