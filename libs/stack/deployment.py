@@ -21,6 +21,9 @@ NATS_LISTEN = "0.0.0.0:4222"
 NATS_MONITOR = "0.0.0.0:8222"
 NATS_STORE = Path("/data")
 
+SHARED = {"web": ("gateway.cursor",)}
+"""What a service may know beside what is its own: pages hand out cursors that gateways accept."""
+
 
 def write_deployment(directory: Path) -> None:
     """Write what is missing of an installation's files below a directory."""
@@ -32,7 +35,9 @@ def write_deployment(directory: Path) -> None:
     for user in users(SERVICES):
         target = directory / "secrets" / user
         target.mkdir(parents=True, exist_ok=True)
-        for source in sorted((directory / "all-secrets").glob(f"{user}.*")):
+        own = sorted((directory / "all-secrets").glob(f"{user}.*"))
+        shared = [directory / "all-secrets" / name for name in SHARED.get(user, ())]
+        for source in (*own, *shared):
             shutil.copyfile(source, target / source.name)
 
 

@@ -55,6 +55,14 @@ class Compose:
         assert ran.returncode == 0, ran.stdout + ran.stderr
         return ran.stdout
 
+    def up(self, *options: str) -> None:
+        """Run `docker compose up --wait`; what the services logged when it fails."""
+        try:
+            self.run("up", *options, "--wait")
+        except AssertionError:
+            print(self.run("logs", "--no-color", "--tail", "30"))  # pytest shows it.
+            raise
+
     def ask(self, path: str, body: dict[str, Any] | None = None, token: str = "") -> dict[str, Any]:
         """GET, or POST a body; the answer."""
         headers = {"Content-Type": "application/json"}
@@ -80,7 +88,7 @@ def compose() -> Iterator[Compose]:
     build_stand_ins()
     project = Compose()
     try:
-        project.run("up", "--build", "--wait")
+        project.up("--build")
         project.run("--profile", "seed", "run", "--rm", "seed")
         yield project
     finally:
@@ -119,7 +127,7 @@ def test_renders_the_page_of_the_show_when_web_is_a_container(compose: Compose) 
 def test_keeps_every_vote_when_containers_are_killed(compose: Compose) -> None:
     show_id, _ = _vote(compose)
     compose.run("kill", "--signal", "KILL", "voting", "nats", "postgres")
-    compose.run("up", "--wait")
+    compose.up()
     before = _tally_total(compose, show_id, 2)
     _vote(compose)
     assert _tally_total(compose, show_id, before + 1) == before + 1
