@@ -1,12 +1,14 @@
 """Run the benchmarks: `python -m tests.bench [FIGURE…]`, or `make bench`."""
 
 import asyncio
+import logging
 import shlex
 import sys
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
 import orjson
+import structlog
 import typer
 from rich.console import Console
 
@@ -63,4 +65,5 @@ def run(
 
 
 if __name__ == "__main__":
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     typer.run(run)

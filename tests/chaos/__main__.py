@@ -1,5 +1,6 @@
 """Run the faults: `python -m tests.chaos`, or `make chaos`."""
 
+import logging
 import random
 import shlex
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import orjson
+import structlog
 import typer
 import uvloop
 from rich.console import Console
@@ -79,4 +81,5 @@ def main(
 
 
 if __name__ == "__main__":
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     typer.run(main)
