@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import orjson
 from libs.chassis.tokens import Signer
 from libs.kernel.clock import system_clock
 from libs.kernel.ids import new_id
+from libs.stack.readiness import answers_ok
+from libs.testkit.waiting import eventually
 from tests.bench.bus import open_ballots
 from tests.bench.stack import BenchStack, bench_stack
 
@@ -24,12 +27,15 @@ EDGE = (
 
 @asynccontextmanager
 async def edge(shows: int, **settings: str) -> AsyncIterator[tuple[BenchStack, list[str]]]:
-    """Everything between a fan and the log, with open ballots."""
+    """Everything between a fan and the log, with open ballots that can be watched."""
     names = [f"show_{number}" for number in range(shows)]
     async with bench_stack(EDGE, with_database=True, settings=settings) as stack:
         wire = await stack.wire("gateway")
         await open_ballots(wire, names)
         wire.close()
+        tally = f"{stack.gateway}/v1/voting/get-tally?show_id="
+        for show in names:
+            await eventually(partial(asyncio.to_thread, answers_ok, tally + show))
         yield stack, names
 
 
