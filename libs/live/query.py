@@ -314,7 +314,12 @@ class LiveQuery:
             self._spawn(self._broadcast_in_turns(frame))
 
     async def _broadcast_in_turns(self, frame: Frame) -> None:
-        """Write to many without keeping everything else waiting."""
+        """Write to many without keeping everything else waiting.
+
+        The next frame waits for as long again as this one took: where there is more to send than
+        can be sent, frames become fewer, and whoever votes is still heard.
+        """
+        began_at = self._loop.time()
         try:
             for (encoding, subscription_id), group in list(self._groups.items()):
                 payload, watchers = encoding(frame, subscription_id), list(group)
@@ -323,6 +328,8 @@ class LiveQuery:
                     await asyncio.sleep(0)
         finally:
             self._is_sending = False
+        ended_at = self._loop.time()
+        self._not_before = max(self._not_before, ended_at + (ended_at - began_at))
         shown, latest = self._shown, self._latest
         if self.watchers and shown and latest and shown.result is not latest.result:
             self._show_soon()
