@@ -100,6 +100,11 @@ class NoVoteForSong(Rejected):
     title = "This voter has no vote for the song."
 
 
+class HoursReversed(Rejected):
+    code = "voting.hours-reversed"
+    title = "A ballot closes after it opens."
+
+
 class NoCandidates(Rejected):
     code = "voting.no-candidates"
     title = "A ballot needs candidate songs, and the catalog knows none for this artist."
@@ -165,7 +170,7 @@ class VoterReceipt(View):
     "voting.prepare-ballot",
     key="show_id",
     access=Access.MODERATOR,
-    rejections=(ShowUnknown, SongUnknown, NoCandidates, BallotAlreadyOpened),
+    rejections=(ShowUnknown, SongUnknown, NoCandidates, HoursReversed, BallotAlreadyOpened),
 )
 class PrepareBallot(Command[BallotReceipt]):
     """Prepare the ballot of a show: its candidates, its hours and its policy.
@@ -208,7 +213,7 @@ class PlanBallot(Command[BallotReceipt]):
     "voting.set-up-ballot",
     key="show_id",
     access=Access.SERVICE,
-    rejections=(BallotAlreadyOpened, BallotUnknown, NoCandidates),
+    rejections=(BallotAlreadyOpened, BallotUnknown, HoursReversed, NoCandidates),
 )
 class SetUpBallot(Command[BallotReceipt]):
     """Prepare a ballot whose candidates are already looked up. Sent by our own services only.

@@ -25,6 +25,7 @@ from contracts.voting import (
     CastVote,
     CloseBallot,
     FinalizeBallot,
+    HoursReversed,
     NoCandidates,
     NoVoteForSong,
     OpenBallot,
@@ -234,6 +235,9 @@ def _reinstate(command: ReinstateVoter, ballot: Ballot) -> Sequence[BallotEvent]
 def _set_up(command: SetUpBallot, ballot: Ballot) -> Sequence[BallotEvent]:
     if not command.candidates:
         raise NoCandidates
+    opens_at, closes_at = command.opens_at, command.closes_at
+    if opens_at is not None and closes_at is not None and closes_at <= opens_at:
+        raise HoursReversed
     if command.planned:
         if ballot.status is None and command.opens_at is None:
             raise BallotUnknown  # There is nothing to plan, and no plan to take back.

@@ -25,6 +25,7 @@ from contracts.voting import (
     CastVote,
     CloseBallot,
     FinalizeBallot,
+    HoursReversed,
     NoCandidates,
     NoVoteForSong,
     OpenBallot,
@@ -275,6 +276,16 @@ def test_refuses_another_ballot_when_this_one_has_been_open(history: tuple[Any, 
 def test_refuses_a_ballot_when_it_has_no_candidates() -> None:
     empty = SetUpBallot(show_id=SHOW, candidates=[])
     spec.given().when(empty).then_rejected(NoCandidates)
+
+
+@pytest.mark.parametrize("hours", [0, 1])
+def test_refuses_a_ballot_when_it_would_close_before_it_opens(hours: int) -> None:
+    closes_at = datetime(2026, 11, 20, 21, 0, tzinfo=UTC)
+    opens_at = closes_at + timedelta(hours=hours)
+    reversed_ = SetUpBallot(
+        show_id=SHOW, candidates=CANDIDATES, opens_at=opens_at, closes_at=closes_at
+    )
+    spec.given().when(reversed_).then_rejected(HoursReversed)
 
 
 # ---------------------------------------------------------------------------------- its hours
