@@ -1,0 +1,203 @@
+"""The stories that are recorded: each is the life of one aggregate, told by its commands.
+
+The shows and songs are real: the Grateful Dead in Europe, 1972.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from contracts.auth import UserRole
+from libs.kernel.decider import Decider
+from services.auth.domain import user_decider
+from services.catalog.domain import ARTIST, SETLIST, SHOW, SONG, VENUE
+from services.voting.domain import BALLOT
+
+USER = user_decider(UserRole.ADMIN)
+DECIDERS: dict[tuple[str, str], Decider[Any, Any, Any]] = {
+    ("auth", "user"): USER,
+    ("voting", "ballot"): BALLOT,
+    **{("catalog", each.aggregate): each for each in (ARTIST, VENUE, SONG, SHOW, SETLIST)},
+}
+
+ADMIN, ANN, BEN = "usr_admin", "usr_ann", "usr_ben"
+ARTIST_ID, VENUE_ID, SHOW_ID = "art_grateful_dead", "ven_empire_pool", "shw_1972_04_08"
+BERTHA, DEAL, TRUCKIN = "sng_bertha", "sng_deal", "sng_truckin"
+
+Step = tuple[str, str, dict[str, Any]]
+"""(who, command, its arguments)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One aggregate's life."""
+
+    service: str
+    aggregate: str
+    aggregate_id: str
+    steps: Sequence[Step]
+
+
+def _ballot(show_id: str, *steps: Step, **policy: Any) -> Story:
+    candidates = [
+        {"song_id": BERTHA, "title": "Bertha"},
+        {"song_id": DEAL, "title": "Deal"},
+        {"song_id": TRUCKIN, "title": "Truckin'"},
+    ]
+    set_up = {"show_id": show_id, "candidates": candidates, **policy}
+    beginning: list[Step] = [
+        ("svc_voting", "voting.set-up-ballot", set_up),
+        (ADMIN, "voting.open-ballot", {"show_id": show_id}),
+    ]
+    return Story("voting", "ballot", show_id, [*beginning, *steps])
+
+
+def _on(show_id: str, who: str, command: str, **arguments: Any) -> Step:
+    return who, f"voting.{command}", {"show_id": show_id, **arguments}
+
+
+STORIES: Sequence[Story] = (
+    Story(
+        "auth",
+        "user",
+        "usr_guest",
+        [
+            ("", "auth.start-guest-session", {"display_name": "Ann"}),
+            (ADMIN, "auth.suspend-user", {"user_id": "usr_guest", "reason": "many accounts"}),
+            (ADMIN, "auth.reinstate-user", {"user_id": "usr_guest", "reason": "a mistake"}),
+        ],
+    ),
+    Story(
+        "auth",
+        "user",
+        "usr_named",
+        [
+            (
+                "svc_auth",
+                "auth.register-user",
+                {"user_id": "usr_named", "display_name": "Ben", "role": "moderator"},
+            ),
+            (ADMIN, "auth.set-role", {"user_id": "usr_named", "role": "member"}),
+        ],
+    ),
+    Story(
+        "catalog",
+        "artist",
+        ARTIST_ID,
+        [
+            (ADMIN, "catalog.register-artist", {"artist_id": ARTIST_ID, "name": "Grateful Dead"}),
+            (
+                ADMIN,
+                "catalog.register-artist",
+                {
+                    "artist_id": ARTIST_ID,
+                    "name": "Grateful Dead",
+                    "external_ids": {"musicbrainz": "6faa7ca7-0d99-4a5e-bfa6-1fd5037520c6"},
+                },
+            ),
+        ],
+    ),
+    Story(
+        "catalog",
+        "venue",
+        VENUE_ID,
+        [
+            (ADMIN, "catalog.register-venue", {"venue_id": VENUE_ID, "name": "Empire Pool"}),
+            (
+                ADMIN,
+                "catalog.register-venue",
+                {"venue_id": VENUE_ID, "city": "London", "country": "England", "latitude": 51.558},
+            ),
+        ],
+    ),
+    Story(
+        "catalog",
+        "song",
+        TRUCKIN,
+        [
+            (
+                ADMIN,
+                "catalog.register-song",
+                {"song_id": TRUCKIN, "artist_id": ARTIST_ID, "title": "Truckin'"},
+            ),
+            (
+                ADMIN,
+                "catalog.register-song",
+                {
+                    "song_id": TRUCKIN,
+                    "artist_id": ARTIST_ID,
+                    "title": "Truckin'",
+                    "release": "American Beauty",
+                },
+            ),
+        ],
+    ),
+    Story(
+        "catalog",
+        "show",
+        SHOW_ID,
+        [
+            (
+                ADMIN,
+                "catalog.schedule-show",
+                {"show_id": SHOW_ID, "artist_id": ARTIST_ID, "local_date": "1972-04-08"},
+            ),
+            (
+                ADMIN,
+                "catalog.schedule-show",
+                {
+                    "show_id": SHOW_ID,
+                    "artist_id": ARTIST_ID,
+                    "local_date": "1972-04-08",
+                    "local_time": "19:30:00",
+                    "time_zone": "Europe/London",
+                    "venue_id": VENUE_ID,
+                    "tour": "Europe '72",
+                    "external_ids": {"gdshowsdb": "1d5ea6f6-db0c-4293-9680-8369d9cf023d"},
+                },
+            ),
+        ],
+    ),
+    Story(
+        "catalog",
+        "setlist",
+        SHOW_ID,
+        [
+            (
+                ADMIN,
+                "catalog.record-setlist",
+                {"show_id": SHOW_ID, "sets": [{"songs": [{"song_id": BERTHA}]}]},
+            ),
+            (
+                ADMIN,
+                "catalog.record-setlist",
+                {
+                    "show_id": SHOW_ID,
+                    "sets": [
+                        {"name": "Set 1", "songs": [{"song_id": BERTHA}, {"song_id": DEAL}]},
+                        {"name": "Set 2", "songs": [{"song_id": TRUCKIN, "segue": True}]},
+                    ],
+                },
+            ),
+        ],
+    ),
+    _ballot(
+        SHOW_ID,
+        _on(SHOW_ID, ANN, "cast-vote", song_id=BERTHA),
+        _on(SHOW_ID, ADMIN, "suspend-voter", voter_id=BEN),
+        _on(SHOW_ID, ADMIN, "reinstate-voter", voter_id=BEN),
+        _on(SHOW_ID, BEN, "cast-vote", song_id=TRUCKIN),
+        _on(SHOW_ID, ADMIN, "close-ballot"),
+        _on(SHOW_ID, ADMIN, "finalize-ballot", played=[BERTHA, DEAL]),
+        opens_at="1972-04-08T12:00:00Z",
+        closes_at="1972-04-08T18:30:00Z",
+    ),
+    _ballot(
+        "shw_1972_05_26",
+        _on("shw_1972_05_26", ANN, "cast-vote", song_id=BERTHA),
+        _on("shw_1972_05_26", ANN, "cast-vote", song_id=TRUCKIN),
+        _on("shw_1972_05_26", BEN, "cast-vote", song_id=DEAL),
+        _on("shw_1972_05_26", BEN, "withdraw-vote", song_id=DEAL),
+        changeable=True,
+    ),
+)
