@@ -1,10 +1,9 @@
 """What goes over the bus, as JSON.
 
-    cmd.<service>.<slot>    [{"command": "voting.cast-vote", "id": …, "actor": …, "roles": [],
-    "args": {…},
-                              "trace": …}, …]              many commands in one message
-    its reply               [{"answer": {…}} | {"problem": {…}}, …]                   in the same
-    order qry.<service>.<query>   {"args": {…}, "actor": …, "roles": [], "after": position | null}
+    cmd.<service>.<slot>    [{"command": "voting.cast-vote", "id": …, "actor": …, "roles": […],
+                              "args": {…}, "trace": …, "correlation": …}, …]
+    its reply               [{"answer": {…}} | {"problem": {…}}, …], in the same order
+    qry.<service>.<query>   {"args": {…}, "actor": …, "roles": […], "after": position | null}
     its reply               {"position": …, "epoch": …, "result": {…}} | {"problem": {…}}
 
 `trace` is there only for a command whose trace is sampled, `correlation` only for one that another

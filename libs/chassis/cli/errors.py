@@ -13,6 +13,7 @@ app = typer.Typer()
 
 PACKAGES = ("contracts", "libs", "services")
 _NOT_OURS = ("test_", "conftest", "__main__")
+_FOR_TESTS = "libs.testkit."
 
 _HEAD = """# Problems
 
@@ -21,14 +22,14 @@ Every refusal is an [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) problem d
 
 | kind | status | what a client does |
 |---|---|---|
-| `invalid`, `too-large` | 400, 405, 413, 415 | mend the request; the same one will be refused again
-| | `unauthenticated` | 401 | sign in, or get a new token |
+| `invalid`, `too-large` | 400, 405, 413, 415 | mend the request: it will be refused again |
+| `unauthenticated` | 401 | sign in, or get a new token |
 | `forbidden` | 403 | nothing: this caller may not |
 | `not-found` | 404 | look elsewhere |
 | `rejected` | 409 | tell the user: the domain said no |
 | `conflict` | 409 | try again once |
-| `rate-limited`, `unavailable` | 429, 503 | try again after `retry_after` seconds, with the same
-`Idempotency-Key` | | `internal` | 500 | report it; a bug of ours |
+| `rate-limited`, `unavailable` | 429, 503 | try again after `retry_after` seconds, same key |
+| `internal` | 500 | report it; a bug of ours |
 
 Over the bus, `owner-moved` (unavailable) tells a caller that a slot has just changed hands; the bus
 asks again by itself. Written by `backline errors --markdown`.
@@ -78,7 +79,9 @@ def _modules(package: str) -> Iterator[str]:
 def _below(cls: type[BacklineError]) -> Iterator[type[BacklineError]]:
     for child in cls.__subclasses__():
         module = child.__module__
-        tested = any(part.startswith(_NOT_OURS) for part in module.split("."))
+        tested = module.startswith(_FOR_TESTS) or any(
+            part.startswith(_NOT_OURS) for part in module.split(".")
+        )
         if child is not RemoteProblem and module.startswith(PACKAGES) and not tested:
             yield child
         yield from _below(child)
