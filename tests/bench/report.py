@@ -9,6 +9,7 @@ import orjson
 from tests.bench.figure import Figure, Measured
 
 FOLDER = Path("docs/benchmarks")
+ALL_DIGITS_FROM = 1000
 
 
 def write(figures: Sequence[Figure], machine: dict[str, Any], command: str) -> None:
@@ -32,7 +33,10 @@ def markdown(figures: Sequence[dict[str, Any]]) -> str:
         lines += [f"## {figure['key']}: {figure['title']}", "", f"Target: {figure['target']}.", ""]
         lines += ["| | figure | p50 | p99 | Backline is |", "|---|---|---|---|---|"]
         lines.append(_row(figure["ours"], ""))
-        lines += [_row(peer, f"{peer['ratio']:.2f} x") for peer in figure["peers"]]
+        is_chart = "chart" in figure  # Its lines are not peers.
+        lines += [
+            _row(peer, "" if is_chart else f"{peer['ratio']:.2f} x") for peer in figure["peers"]
+        ]
         lines += ["", *(f"- {note}" for note in figure["notes"])]
         if "chart" in figure:
             lines += _drawn(figure["chart"])
@@ -70,11 +74,16 @@ def _about(machine: dict[str, Any], command: str) -> str:
 
 def _row(line: dict[str, Any], ratio: str) -> str:
     p50, p99 = (_milliseconds(line.get(name)) for name in ("p50_ms", "p99_ms"))
-    return f"| {line['name']} | {line['value']:,.4g} {line['unit']} | {p50} | {p99} | {ratio} |"
+    return f"| {line['name']} | {_number(line['value'])} {line['unit']} | {p50} | {p99} | {ratio} |"
 
 
 def _milliseconds(value: float | None) -> str:
-    return "" if value is None else f"{value:,.3g} ms"
+    return "" if value is None else f"{_number(value)} ms"
+
+
+def _number(value: float) -> str:
+    """Three digits, or all of those before the point."""
+    return f"{value:,.0f}" if value >= ALL_DIGITS_FROM else f"{value:.3g}"
 
 
 def line(measured: Measured) -> str:
