@@ -120,9 +120,9 @@ def _command(spec: CommandSpec, schemas: Components) -> Json:
         "required": True,
         "content": {"application/json": {"schema": schemas.message(spec)}},
     }
-    if spec.rejections:
-        codes = "\n".join(f"- `{each.code}`: {each.title}" for each in spec.rejections)
-        operation["responses"]["409"] = _problem(f"A rule says no:\n\n{codes}")
+    for status in sorted({each.status for each in spec.rejections}):
+        codes = [f"- `{it.code}`: {it.title}" for it in spec.rejections if it.status == status]
+        operation["responses"][str(status)] = _problem("A rule says no:\n\n" + "\n".join(codes))
     return operation
 
 

@@ -1,6 +1,7 @@
 """A decider: the whole of an aggregate as three functions and a starting state.
 
-    decide(command, state, origin) -> events     the rules; refuses by raising a Rejected
+    decide(command, state, origin) -> events     the rules; refuses by raising one of the kinds
+                                                 of `libs.kernel.errors`, mostly a Rejected
     evolve(state, event) -> state                what a fact does to the state
     answer(command, events, state, origin) -> view
                                                  what the caller is told once the facts are recorded

@@ -23,7 +23,7 @@ from typing import Any, ClassVar, dataclass_transform, get_args, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter
 
-from libs.kernel.errors import Rejected
+from libs.kernel.errors import BacklineError
 from libs.kernel.ids import CommandId, derive_id
 
 
@@ -187,7 +187,7 @@ class CommandSpec(Spec):
         *,
         key: str,
         access: Access,
-        rejections: tuple[type[Rejected], ...],
+        rejections: tuple[type[BacklineError], ...],
     ) -> None:
         super().__init__(name, cls)
         self.key = key
@@ -295,7 +295,7 @@ def command[M](
     *,
     key: str,
     access: Access,
-    rejections: tuple[type[Rejected], ...] = (),
+    rejections: tuple[type[BacklineError], ...] = (),
 ) -> Callable[[type[M]], type[M]]:
     """Register a command.
 

@@ -9,7 +9,7 @@ from collections.abc import Container
 from typing import Any
 
 from libs.eventlog.codec import timestamp
-from libs.kernel.errors import BacklineError, Invalid, Rejected
+from libs.kernel.errors import BacklineError, Invalid
 from libs.kernel.messages import registry
 from libs.owner.aggregates import Live, Recorded
 from libs.owner.batch import Draft
@@ -60,7 +60,7 @@ def decide(bundle: Bundle, draft: Draft, source: str, suspended: Container[str])
                 continue
             try:
                 events = decide_one(command, state, origin)
-            except Rejected as rejection:
+            except BacklineError as rejection:
                 outcomes.append({"problem": rejection.problem()})
                 continue
             except Exception:

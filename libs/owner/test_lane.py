@@ -125,6 +125,12 @@ async def test_refuses_a_command_when_its_sender_may_not(owner: LoneOwner, log: 
     assert codes(answers) == ["forbidden", "unauthenticated", "unauthenticated", "ok"]
 
 
+async def test_refuses_with_the_kind_of_problem_that_the_rules_chose(owner: LoneOwner) -> None:
+    (answer,) = await owner.ask(item("close-raffle", "r1", actor="mia", roles=("moderator",)))
+    assert answer["problem"]["code"] == "toy.raffle-unknown"
+    assert answer["problem"]["status"] == 404
+
+
 async def test_refuses_an_id_when_somebody_else_has_used_it(
     owner: LoneOwner, log: FaultyLog
 ) -> None:

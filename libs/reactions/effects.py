@@ -11,7 +11,7 @@ from libs.reactions.sources import Effect, write_plan
 from libs.telemetry import inject
 
 _OUTAGES: Final = frozenset({"unavailable", "rate-limited", "conflict"})
-_REJECTED: Final = "rejected"
+_ANSWERS_NO: Final = frozenset({"rejected", "not-found"})
 
 
 class Effects:
@@ -51,7 +51,7 @@ class Effects:
                 correlation=effect.correlation,
             )
         except RemoteProblem as error:
-            if error.document.get("kind") == _REJECTED:
+            if error.document.get("kind") in _ANSWERS_NO:
                 return False
             raise
         return True

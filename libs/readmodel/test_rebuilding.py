@@ -22,6 +22,7 @@ from libs.readmodel.conftest import (
     eventually,
     project,
 )
+from libs.readmodel.errors import ReadModelLost, Superseded
 
 pytestmark = pytest.mark.connected
 
@@ -254,4 +255,21 @@ async def test_a_rebuild_heals_tables_that_someone_has_spoiled(world: World) -> 
         await eventually(lambda: runner.state is State.FAILED)
         await _request(world)
         await _rebuilt(world, 2)
+        await world.caught_up()
+
+
+async def test_gives_way_when_several_build_the_same_tables_at_once(world: World) -> None:
+    """As when one has lost its turn without knowing it yet."""
+    for _ in range(200):
+        await world.score("ann", "bob")
+    built = await asyncio.gather(
+        *(
+            rebuilding.rebuild(world.database, SCORES, world.log, resume_failed=True)
+            for _ in range(6)
+        ),
+        return_exceptions=True,
+    )
+    reasons = {type(each) for each in built if each is not None}
+    assert reasons <= {Superseded, ReadModelLost}
+    async with world.running():
         await world.caught_up()

@@ -221,7 +221,7 @@ class Supervisor:
         self, name: str, arguments: Sequence[str], environment: Mapping[str, str]
     ) -> None:
         """Run a program to its end. raises   ChildFailed"""
-        job = Child(name, arguments, self._logs / f"{_file_name(name)}.log", environment)
+        job = Child(name, arguments, self._logs / f"{arguments[-1]}.log", environment)
         job.start()
         self._others.append(job)
         if await asyncio.to_thread(job.wait, _JOB_SECONDS) != 0:
@@ -235,7 +235,7 @@ class Supervisor:
             child = Child(
                 name,
                 arguments,
-                self._logs / f"{_file_name(name)}.log",
+                self._logs / f"{name.replace(' ', '+')}.log",
                 {**environment, "BACKLINE_HEALTH_PORT": str(port)},
                 stop_signals=((signal.SIGTERM, _SERVICE_STOP_SECONDS),),
             )
@@ -317,7 +317,3 @@ async def _until_it_serves(name: str, url: str) -> None:
         if time.monotonic() > deadline:
             raise ChildFailed(f"{name} is not ready after {_SERVICES_READY_SECONDS:g} s: {url}")
         await asyncio.sleep(_TICK_SECONDS / 2)
-
-
-def _file_name(name: str) -> str:
-    return name.replace(" ", "+")

@@ -21,7 +21,7 @@ from typing import Any, Self
 from libs.eventlog import cloud_event, decode, encode
 from libs.eventlog.codec import timestamp
 from libs.kernel.decider import Decider
-from libs.kernel.errors import Rejected
+from libs.kernel.errors import BacklineError
 from libs.kernel.ids import CommandId
 from libs.kernel.messages import Event, Origin
 from libs.owner import states
@@ -83,10 +83,10 @@ class Outcome[C, E: Event, S]:
         self._command = command
         self._origin = origin
         self._events: Sequence[E] = ()
-        self._rejection: Rejected | None = None
+        self._rejection: BacklineError | None = None
         try:
             self._events = self._decide(state)
-        except Rejected as rejection:
+        except BacklineError as rejection:
             self._rejection = rejection
         self._after: S = spec.evolve(deepcopy(state), self._events)
         self._assert_a_retry_is_free()
@@ -101,7 +101,7 @@ class Outcome[C, E: Event, S]:
         """It is accepted, and records nothing: the fact is known."""
         return self.then()
 
-    def then_rejected(self, rejection: type[Rejected]) -> None:
+    def then_rejected(self, rejection: type[BacklineError]) -> None:
         """It is refused, in exactly this way."""
         assert self._rejection is not None, f"not rejected: {self._events}"
         assert type(self._rejection) is rejection
@@ -124,7 +124,7 @@ class Outcome[C, E: Event, S]:
     def _assert_a_retry_is_free(self) -> None:
         try:
             again = self._decide(self._after)
-        except Rejected:
+        except BacklineError:
             return  # Its first answer is remembered by its id; this shows that nothing happens.
         assert list(again) == [], "a retry would record something"
 

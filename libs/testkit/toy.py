@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from libs.kernel.decider import Decider, members
-from libs.kernel.errors import Rejected
+from libs.kernel.errors import NotFound, Rejected
 from libs.kernel.ids import Id
 from libs.kernel.messages import Access, Command, Event, Origin, View, command, event, view
 
@@ -23,6 +23,11 @@ TicketId = Id
 class RaffleNotOpen(Rejected):
     code = "toy.raffle-not-open"
     title = "This raffle is not open."
+
+
+class RaffleUnknown(NotFound):
+    code = "toy.raffle-unknown"
+    title = "There never was such a raffle."
 
 
 @view
@@ -51,7 +56,12 @@ class OpenRaffle(Command[RaffleReceipt]):
     raffle_id: RaffleId
 
 
-@command("toy.close-raffle", key="raffle_id", access=Access.MODERATOR, rejections=(RaffleNotOpen,))
+@command(
+    "toy.close-raffle",
+    key="raffle_id",
+    access=Access.MODERATOR,
+    rejections=(RaffleNotOpen, RaffleUnknown),
+)
 class CloseRaffle(Command[RaffleReceipt]):
     """Give no more tickets."""
 
@@ -129,6 +139,7 @@ type RaffleEvent = RaffleOpened | RaffleClosed | TicketDrawn | RaffleBroken
 class Raffle:
     """The state."""
 
+    is_known: bool = False
     is_open: bool = False
     tickets: dict[str, tuple[str, int]] = field(default_factory=dict)  # guest -> ticket, number
 
@@ -140,6 +151,8 @@ def decide(command: RaffleCommand, raffle: Raffle, origin: Origin) -> Sequence[R
         case OpenRaffle():
             return [] if raffle.is_open else [RaffleOpened(raffle_id=raffle_id)]
         case CloseRaffle():
+            if not raffle.is_known:
+                raise RaffleUnknown
             if not raffle.is_open:
                 raise RaffleNotOpen
             return [RaffleClosed(raffle_id=raffle_id)]
@@ -169,7 +182,7 @@ def evolve(raffle: Raffle, event: RaffleEvent) -> Raffle:
     """What a fact does to a raffle."""
     match event:
         case RaffleOpened():
-            raffle.is_open = True
+            raffle.is_known = raffle.is_open = True
         case RaffleClosed():
             raffle.is_open = False
         case TicketDrawn():
