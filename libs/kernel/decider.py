@@ -17,7 +17,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from libs.kernel.messages import Origin
+from libs.kernel.claims import Claims
+from libs.kernel.messages import Event, Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Decider[C, E, S]:
     commands   the command classes it decides
     events     the event classes it evolves by
     state      the class of its state; `state()` is the initial one
+    claims     the names it holds alone in its service; None for a decider that claims none
     version    raise it when the meaning of a saved state changes: older snapshots are then ignored
     """
 
@@ -35,9 +37,10 @@ class Decider[C, E, S]:
     commands: tuple[type, ...]
     events: tuple[type, ...]
     state: type[S]
-    decide: Callable[[C, S, Origin], Sequence[E]]
-    evolve: Callable[[S, E], S]
+    decide: Callable[[C, S, Origin], Sequence[Event]]
+    evolve: Callable[[S, Any], S]
     answer: Callable[[C, Sequence[E], S, Origin], Any]
+    claims: Claims | None = None
     version: int = 1
 
 

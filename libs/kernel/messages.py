@@ -14,7 +14,7 @@ gateway, the schemas and the documents.
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import IntEnum, StrEnum
@@ -89,6 +89,7 @@ class Origin:
     roles         what the actor has been trusted with
     at            when the owner took it, UTC
     is_suspended  the actor may look but not act
+    holders       who holds the names the command is about (`libs.kernel.claims`); None: nobody
     """
 
     command_id: CommandId
@@ -96,6 +97,7 @@ class Origin:
     roles: tuple[str, ...]
     at: datetime
     is_suspended: bool = False
+    holders: Mapping[str, str | None] = field(default_factory=dict)
 
     @property
     def caller(self) -> Caller:

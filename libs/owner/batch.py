@@ -3,9 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from libs.eventlog.model import APPEND_STREAMS_MAX, CloudEvent
+from libs.eventlog.model import APPEND_STREAMS_MAX, CloudEvent, Commit
+from libs.kernel import claims
 from libs.owner.aggregates import Landing, Live
 from libs.owner.inbox import Bundle
+from libs.owner.names import Claim
 
 BATCH_COMMANDS_MAX = 16_000
 BATCH_AGGREGATES_MAX = APPEND_STREAMS_MAX
@@ -23,6 +25,7 @@ class Draft:
     subject   `<aggregate>/<id>`, as it stands in every event
     headers   go with the commit's message (`traceparent`)
     view      the hot result as it will be once the batch is committed, when it is time to tell one
+    claims    what becomes of names, by name (`libs.kernel.claims`)
     state     the saved state as it will be once the batch is committed, when it is time to save one
     """
 
@@ -32,6 +35,7 @@ class Draft:
     events: list[CloudEvent] = field(default_factory=list)
     landing: Landing = field(default_factory=Landing)
     headers: dict[str, str] = field(default_factory=dict)
+    claims: dict[str, Claim] = field(default_factory=dict)
     view: Any = None
     state: bytes | None = None
 
@@ -39,6 +43,16 @@ class Draft:
     def commands(self) -> int:
         """How many commands were decided."""
         return sum(len(bundle.items) for bundle in self.bundles)
+
+    def commits(self) -> list[Commit]:
+        """What is to be appended, together: of the aggregate first, then of its names."""
+        live = self.live
+        named = (
+            Commit(claims.AGGREGATE, name, claim.events, claim.revision, self.headers)
+            for name, claim in self.claims.items()
+        )
+        key = live.key
+        return [Commit(*key, self.events, live.revision, self.headers), *named]
 
 
 @dataclass(slots=True)

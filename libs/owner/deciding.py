@@ -5,15 +5,18 @@ header is made in it, and no object but those that the log or a caller will read
 """
 
 import logging
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from typing import Any
 
-from libs.eventlog.codec import timestamp
+from libs.eventlog.codec import cloud_event, timestamp
+from libs.kernel.claims import AGGREGATE, Claims, NameEvent
 from libs.kernel.errors import BacklineError, Invalid
-from libs.kernel.messages import registry
+from libs.kernel.messages import Event, registry
+from libs.owner import names
 from libs.owner.aggregates import Live, Recorded
 from libs.owner.batch import Draft
 from libs.owner.inbox import Bundle, Outcome
+from libs.owner.names import Claim
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +49,7 @@ def decide(bundle: Bundle, draft: Draft, source: str, suspended: Container[str])
     decider, state, recent = live.decider, live.state, live.recent
     decide_one, evolve, answer = decider.decide, decider.evolve, decider.answer
     young, old, outcomes, origin = recent.young, recent.old, bundle.outcomes, bundle.origin
+    claims = decider.claims
     time = timestamp(origin.at)
     young_before = len(young)
     try:
@@ -54,6 +58,8 @@ def decide(bundle: Bundle, draft: Draft, source: str, suspended: Container[str])
             actor = origin.actor = item["actor"]
             origin.roles = item["roles"]
             origin.is_suspended = actor in suspended
+            if claims is not None:
+                origin.holders = names.holders(bundle.standings, draft.claims)
             known = young.get(command_id) or old.get(command_id)
             if known is not None:
                 outcomes.append(_repeat(bundle, command, known, live))
@@ -68,6 +74,9 @@ def decide(bundle: Bundle, draft: Draft, source: str, suspended: Container[str])
                 logger.exception("A decision failed.", extra={"command": bundle.route.spec.name})
                 outcomes.append({"problem": BacklineError().problem()})
                 continue
+            if claims is not None:
+                events, named = _split(events)
+                _claim(named, claims, bundle, draft)
             first = len(drafted)
             for event in events:
                 state = evolve(state, event)
@@ -94,6 +103,36 @@ def decide(bundle: Bundle, draft: Draft, source: str, suspended: Container[str])
     live.state = state
     bundle.recorded = len(young) - young_before
     recent.turn(bundle.recorded)
+
+
+def _split(events: Sequence[Event]) -> tuple[list[Event], list[NameEvent]]:
+    """The events of the aggregate, and those of names."""
+    named = [event for event in events if isinstance(event, NameEvent)]
+    own = [event for event in events if not isinstance(event, NameEvent)]
+    if named and not own:
+        raise ValueError("a name changes hands only beside an event of the aggregate")
+    return own, named
+
+
+def _claim(named: Sequence[NameEvent], claims: Claims, bundle: Bundle, draft: Draft) -> None:
+    """Draft what becomes of names. raises   KeyError for one that was not looked up"""
+    origin = bundle.origin
+    for event in named:
+        claim = draft.claims.get(event.name)
+        if claim is None:
+            claim = draft.claims[event.name] = Claim(bundle.standings[event.name].revision)
+        claim.holder = claims.holder_after(event)
+        claim.events.append(
+            cloud_event(
+                event,
+                event_id=f"{origin.command_id}-{event.name}",
+                subject=f"{AGGREGATE}/{event.name}",
+                time=timestamp(origin.at),
+                actor=origin.actor,
+                causation_id=origin.command_id,
+                correlation_id=bundle.items[0].get("correlation") or origin.command_id,
+            )
+        )
 
 
 def _repeat(bundle: Bundle, command: Any, known: Recorded, live: Live) -> Outcome:

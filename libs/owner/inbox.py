@@ -30,6 +30,7 @@ from libs.kernel.errors import (
 from libs.kernel.ids import ID_LENGTH_MAX, CommandId
 from libs.kernel.messages import Access, Caller, CommandSpec, Origin
 from libs.owner.aggregates import Landing
+from libs.owner.names import Standing
 from libs.owner.observed import Observed
 
 logger = logging.getLogger(__name__)
@@ -93,7 +94,7 @@ class Checker:
 class Route:
     """What happens to the commands of one class.
 
-    is_alone   each is looked up, or its answer completed, by itself: it shares no bundle
+    is_alone   each shares no bundle: it is looked up, its answer completed, or it is about names
     """
 
     spec: CommandSpec
@@ -106,7 +107,11 @@ class Route:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "checker", Checker(self.spec))
-        object.__setattr__(self, "is_alone", bool(self.resolver or self.completer))
+        object.__setattr__(
+            self,
+            "is_alone",
+            bool(self.resolver or self.completer or (self.decider and self.decider.claims)),
+        )
         object.__setattr__(self, "is_guarded", self.spec.access > Access.SIGNED_IN)
 
 
@@ -147,6 +152,7 @@ class Bundle:
     repeated       the answers among them to what was recorded before, and with which commit
     recorded       how many recorded something
     attempts       how often the log refused what was decided
+    standings      who holds the names its commands are about, as it was last looked up
     is_looked_up   what the command needed has been looked up
     """
 
@@ -161,6 +167,7 @@ class Bundle:
     repeated: list[tuple[Any, Landing]] = field(default_factory=list)
     recorded: int = 0
     attempts: int = 0
+    standings: dict[str, Standing] = field(default_factory=dict)
     is_looked_up: bool = False
 
     def start_again(self, *, is_refused: bool) -> None:
@@ -170,6 +177,7 @@ class Bundle:
         """
         self.attempts += is_refused
         self.outcomes, self.repeated, self.recorded = [], [], 0
+        self.standings = {}
 
     def drop(self, number: int) -> int:
         """Leave a command out; returns its place in the message."""

@@ -13,13 +13,14 @@ import logging
 import time
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from libs.bus.wire import OWNER_MOVED
 from libs.eventlog.codec import is_encodable
-from libs.eventlog.model import Commit, EventLog
+from libs.eventlog.model import EventLog
 from libs.kernel.errors import BacklineError, Conflict, Problem, Unavailable
-from libs.owner import tracing
-from libs.owner.aggregates import Aggregates, Key, Live
+from libs.owner import names, tracing
+from libs.owner.aggregates import Aggregates, AnyDecider, Key, Live
 from libs.owner.batch import Batch, Draft
 from libs.owner.deciding import DecisionFailed, decide
 from libs.owner.hot import HotResults
@@ -68,7 +69,13 @@ class Lane:
         self._tasks = Tasks()
         self.replies = Replies(parts.inbox, parts.observed, self._tasks)
         self._lookups = Lookups(
-            parts.inbox, parts.aggregates, parts.route_of, self.replies, self._tasks, self.wake
+            parts.inbox,
+            parts.log,
+            parts.aggregates,
+            parts.route_of,
+            self.replies,
+            self._tasks,
+            self.wake,
         )
         self.owned: frozenset[int] = frozenset()
         self._open = Batch()
@@ -177,12 +184,19 @@ class Lane:
             self.replies.refuse(bundle, _moved())
         elif route.resolver is not None and not bundle.is_looked_up:
             self._lookups.resolve(bundle, route.resolver)
-        elif route.decider is not None:
-            live = self._aggregates.get(route.decider.aggregate, bundle.aggregate_id)
-            if live is None:
-                self._lookups.load(bundle, route.decider)
-            else:
-                self._decide(bundle, live)
+        elif route.decider is not None and not self._lookups.defer(
+            bundle, (route.decider.aggregate, bundle.aggregate_id)
+        ):
+            self._look_and_decide(bundle, route.decider)
+
+    def _look_and_decide(self, bundle: Bundle, decider: AnyDecider) -> None:
+        live = self._aggregates.get(decider.aggregate, bundle.aggregate_id)
+        if live is None:
+            self._lookups.load(bundle, decider)
+        elif decider.claims is not None and (unknown := _unknown_names(bundle, live)):
+            self._lookups.look_up_names(bundle, live.key, decider.claims, unknown)
+        else:
+            self._decide(bundle, live)
 
     def _decide(self, bundle: Bundle, live: Live) -> None:
         """Decide a bundle into the draft of its aggregate."""
@@ -244,7 +258,8 @@ class Lane:
 
     async def _append_together(self, drafts: Sequence[Draft]) -> Failures:
         try:
-            revisions = await self._parts.log.append([_commit_of(draft) for draft in drafts])
+            commits = [draft.commits() for draft in drafts]
+            revisions = await self._parts.log.append([each for some in commits for each in some])
         except Unavailable as error:
             return {draft.live.key: error for draft in drafts}
         except Exception as error:
@@ -254,7 +269,9 @@ class Lane:
                 logger.exception("An append failed.")
             known = error if isinstance(error, BacklineError) else BacklineError()
             return {drafts[0].live.key: known}
-        for draft, revision in zip(drafts, revisions, strict=True):
+        landed = iter(revisions)
+        for draft, written in zip(drafts, commits, strict=True):
+            revision, *_ = islice(landed, len(written))  # Of the aggregate; then of its names.
             draft.landing.position = revision
             draft.live.committed(revision, len(draft.events))
         self._parts.observed.appended(sum(len(draft.events) for draft in drafts))
@@ -334,11 +351,10 @@ class Lane:
         self._woken.set()
 
 
-def _commit_of(draft: Draft) -> Commit:
-    live = draft.live
-    return Commit(
-        live.decider.aggregate, live.aggregate_id, draft.events, live.revision, draft.headers
-    )
+def _unknown_names(bundle: Bundle, live: Live) -> Sequence[str]:
+    """Of a bundle of one command: a command about names is alone in its own."""
+    (command,) = bundle.commands
+    return names.unknown(live.decider.claims, command, live.state, bundle.standings)
 
 
 def _joined(failures: Iterable[Failures]) -> Failures:

@@ -1,12 +1,15 @@
 """What a bundle may have to wait for before it is decided: its aggregate must be loaded from the
-log, or something about its command looked up elsewhere.
+log, the names its command is about looked up there, or something about it looked up elsewhere.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
+from libs.eventlog.model import EventLog
+from libs.kernel.claims import Claims
 from libs.kernel.errors import BacklineError, Unavailable
+from libs.owner import names
 from libs.owner.aggregates import Aggregates, AnyDecider, Key
 from libs.owner.inbox import Bundle, Inbox, Resolver, Route
 from libs.owner.replies import Replies
@@ -26,6 +29,7 @@ class Lookups:
     def __init__(
         self,
         inbox: Inbox,
+        log: EventLog,
         aggregates: Aggregates,
         route_of: Mapping[type, Route],
         replies: Replies,
@@ -33,28 +37,32 @@ class Lookups:
         wake: Callable[[], None],
     ) -> None:
         self._inbox = inbox
+        self._log = log
         self._aggregates = aggregates
         self._route_of = route_of
         self._replies = replies
         self._tasks = tasks
         self._wake = wake
-        self._loading: dict[Key, list[Bundle]] = {}
+        self._held: dict[Key, list[Bundle]] = {}
         self._loads = asyncio.Semaphore(LOADS_MAX)
         self._resolutions = asyncio.Semaphore(RESOLUTIONS_MAX)
 
     def abandon(self) -> list[Bundle]:
         """The bundles that wait for their aggregates; they will wait no longer."""
-        waiting = [bundle for bundles in self._loading.values() for bundle in bundles]
-        self._loading.clear()
+        waiting = [bundle for bundles in self._held.values() for bundle in bundles]
+        self._held.clear()
         return waiting
 
+    def defer(self, bundle: Bundle, key: Key) -> bool:
+        """Have a bundle wait behind another one about its aggregate, if any waits."""
+        waiting = self._held.get(key)
+        if waiting is not None:
+            waiting.append(bundle)
+        return waiting is not None
+
     def load(self, bundle: Bundle, decider: AnyDecider) -> None:
-        """Have a bundle's aggregate loaded, unless it is being loaded already."""
-        key = (decider.aggregate, bundle.aggregate_id)
-        if key in self._loading:
-            self._loading[key].append(bundle)
-            return
-        self._loading[key] = [bundle]
+        """Have a bundle's aggregate loaded."""
+        self._held[decider.aggregate, bundle.aggregate_id] = [bundle]
         self._tasks.start(self._load(decider, bundle.aggregate_id))
 
     async def _load(self, decider: AnyDecider, aggregate_id: str) -> None:
@@ -75,12 +83,34 @@ class Lookups:
                 return self._refuse(key, known)
             else:
                 self._aggregates.keep(live)
-                self._inbox.waiting.extendleft(reversed(self._loading.pop(key)))
+                self._inbox.waiting.extendleft(reversed(self._held.pop(key)))
                 return self._wake()
 
     def _refuse(self, key: tuple[str, str], error: BacklineError) -> None:
-        for bundle in self._loading.pop(key):
+        for bundle in self._held.pop(key):
             self._replies.refuse(bundle, error.problem())
+
+    def look_up_names(
+        self, bundle: Bundle, key: Key, claims: Claims, unknown: Sequence[str]
+    ) -> None:
+        """Have it looked up who holds some names."""
+        self._held[key] = [bundle]
+        self._tasks.start(self._look_up_names(bundle, key, claims, unknown))
+
+    async def _look_up_names(
+        self, bundle: Bundle, key: Key, claims: Claims, unknown: Sequence[str]
+    ) -> None:
+        try:
+            async with self._resolutions, asyncio.timeout(PATIENCE_SECONDS):
+                for name in unknown:
+                    bundle.standings[name] = await names.look_up(self._log, claims, name)
+        except TimeoutError:
+            self._refuse(key, Unavailable("a lookup took too long", retry_after_seconds=1))
+        except BacklineError as error:
+            self._refuse(key, error)
+        else:
+            self._inbox.waiting.extendleft(reversed(self._held.pop(key)))
+            self._wake()
 
     def resolve(self, bundle: Bundle, resolver: Resolver) -> None:
         """Have a bundle's command turned into the one that is decided."""

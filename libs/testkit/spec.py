@@ -20,6 +20,7 @@ from typing import Any, Self
 
 from libs.eventlog import cloud_event, decode, encode
 from libs.eventlog.codec import timestamp
+from libs.kernel.claims import NameEvent
 from libs.kernel.decider import Decider
 from libs.kernel.errors import BacklineError
 from libs.kernel.ids import CommandId
@@ -46,11 +47,13 @@ class DeciderSpec[C, E: Event, S]:
         """The aggregate after these events, oldest first."""
         return Situation(self, self.evolve(self.decider.state(), events))
 
-    def evolve(self, state: S, events: Sequence[E]) -> S:
+    def evolve(self, state: S, events: Sequence[Event]) -> S:
         """The state after events, each of which is shown to survive the wire."""
         for event in events:
-            assert type(event) in self.decider.events, f"{event!r} is not an event of this decider"
             assert survived_the_wire(event) == event
+            if isinstance(event, NameEvent):
+                continue
+            assert type(event) in self.decider.events, f"{event!r} is not an event of this decider"
             state = self.decider.evolve(state, event)
         saved: S = states.decode(self.decider.state, states.encode(state))
         assert saved == state, "the state does not survive a snapshot"
@@ -82,7 +85,7 @@ class Outcome[C, E: Event, S]:
         self._decider = spec.decider
         self._command = command
         self._origin = origin
-        self._events: Sequence[E] = ()
+        self._events: Sequence[Event] = ()
         self._rejection: BacklineError | None = None
         try:
             self._events = self._decide(state)
@@ -91,7 +94,7 @@ class Outcome[C, E: Event, S]:
         self._after: S = spec.evolve(deepcopy(state), self._events)
         self._assert_a_retry_is_free()
 
-    def then(self, *events: E) -> Self:
+    def then(self, *events: E | NameEvent) -> Self:
         """It records exactly these events."""
         assert self._rejection is None, f"rejected: {self._rejection!r}"
         assert list(self._events) == list(events)
@@ -109,12 +112,13 @@ class Outcome[C, E: Event, S]:
     def and_answers(self, answer: object) -> Self:
         """The caller is told this."""
         untouched = deepcopy(self._after)
-        told = self._decider.answer(self._command, self._events, self._after, self._origin)
+        own: Sequence[Any] = [each for each in self._events if not isinstance(each, NameEvent)]
+        told = self._decider.answer(self._command, own, self._after, self._origin)
         assert told == answer
         assert self._after == untouched, "answer has changed the state"
         return self
 
-    def _decide(self, state: S) -> Sequence[E]:
+    def _decide(self, state: S) -> Sequence[Event]:
         untouched = deepcopy(state)
         try:
             return self._decider.decide(self._command, state, self._origin)
