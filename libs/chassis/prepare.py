@@ -94,6 +94,7 @@ def wanted(services: Mapping[str, Access], replicas: int) -> Iterator[Config]:
             yield {**_schedules(service), "num_replicas": replicas}
             yield {**_parked(service), "num_replicas": replicas}
     yield {**_members(), "num_replicas": replicas}
+    yield {**_persons(), "num_replicas": replicas}
 
 
 def _log(service: str) -> Config:
@@ -148,6 +149,21 @@ def _on_disk(name: str, subjects: list[str]) -> Config:
         "discard": "old",
         "allow_direct": True,
         "allow_atomic": True,
+    }
+
+
+def _persons() -> Config:
+    """The keys of persons (`libs.eventlog.vault`). Uncompressed, so that one that is deleted is
+    overwritten where it stood; and kept out of the backups of logs (docs/adr/0012).
+    """
+    return {
+        "name": "KV_PERSONS",
+        "subjects": ["$KV.PERSONS.*"],
+        "retention": "limits",
+        "storage": "file",
+        "discard": "new",
+        "max_msgs_per_subject": 1,
+        "deny_purge": True,
     }
 
 

@@ -21,8 +21,12 @@ from libs.chassis.asgi import Application
 from libs.chassis.process import Process
 from libs.chassis.settings import ProcessSettings
 from libs.eventlog import JetStreamLog
+from libs.eventlog.vault import Vault
 from libs.kernel.clock import Clock, system_clock
 from libs.kernel.errors import Unavailable
+from libs.stack.permissions import SERVICES, Access
+
+_WITHOUT_SECRETS = "an installation without secrets"
 
 
 class Runtime:
@@ -39,6 +43,7 @@ class Runtime:
         self.clock = clock
         self._process = process
         self._bus: Bus | None = None
+        self._vault: Vault | None = None
 
     def ready(self, part: str) -> None:
         """Report that a part serves. May be repeated."""
@@ -71,8 +76,19 @@ class Runtime:
             on=Unavailable, attempts=None, timeout=None, wait_initial=0.1, wait_max=2.0
         ):
             with attempt:
-                return await JetStreamLog.open(connection, service or self.service)
+                return await JetStreamLog.open(
+                    connection, service or self.service, await self.vault()
+                )
         raise AssertionError("stamina retries for ever")
+
+    async def vault(self) -> Vault | None:
+        """The keys of persons; None for a service that may not have them."""
+        if not SERVICES.get(self.service, Access()).persons:
+            return None
+        if self._vault is None:
+            secret = self.secret("persons.key") or _WITHOUT_SECRETS
+            self._vault = await Vault.open(await self.connection(), secret)
+        return self._vault
 
     def database(self) -> AsyncEngine:
         """The service's connections to PostgreSQL, in its own schema. Made when first used."""

@@ -42,7 +42,7 @@ async def config_of(client: Client, name: str) -> dict[str, Any]:
 async def test_makes_everything_once_when_nothing_is_there(own_nats: RunningNats) -> None:
     first = await prepare(own_nats.url, own_nats.secrets, services=SERVICES)
     again = await prepare(own_nats.url, own_nats.secrets, services=SERVICES)
-    names = ["EVT_TOY", "SNAP_TOY", "SCHED_TOY", "PARKED_TOY", "KV_MEMBERS"]
+    names = ["EVT_TOY", "SNAP_TOY", "SCHED_TOY", "PARKED_TOY", "KV_MEMBERS", "KV_PERSONS"]
     assert first == [Prepared(name, Outcome.CREATED) for name in names]
     assert again == [Prepared(name, Outcome.UNCHANGED) for name in names]
 

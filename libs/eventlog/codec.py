@@ -16,6 +16,7 @@ from typing import Annotated, Any, get_args, get_origin
 
 import orjson
 
+from libs.eventlog.keyring import Keyring, is_personal, opened, sealed
 from libs.eventlog.model import COMMIT_BYTES_MAX, CloudEvent, RecordedCommit, UnknownEvent
 from libs.kernel.errors import TooLarge
 from libs.kernel.messages import Event, EventSpec, registry, type_hints
@@ -60,12 +61,28 @@ def timestamp(at: datetime) -> str:
     return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
-def encode(events: list[CloudEvent]) -> bytes:
-    """The bytes of a commit. raises   TooLarge; TypeError for a value JSON has no word for"""
+def encode(events: list[CloudEvent], keyring: Keyring | None = None) -> bytes:
+    """The bytes of a commit.
+
+    keyring   with the keys of all whom its personal fields are about
+    raises    TooLarge; TypeError for a value JSON has no word for, and for a personal one without
+              a keyring
+    """
+    if any(map(is_personal, {event["type"] for event in events})):
+        events = [_sealed(event, keyring) for event in events]
     payload = orjson.dumps(events, option=orjson.OPT_UTC_Z)
     if len(payload) > COMMIT_BYTES_MAX:
         raise TooLarge(f"a commit of {len(payload)} bytes")
     return payload
+
+
+def _sealed(event: CloudEvent, keyring: Keyring | None) -> CloudEvent:
+    if not is_personal(event["type"]):
+        return event
+    spec = registry.events[event["type"]]
+    if keyring is None:
+        raise TypeError(f"{spec.name} is personal, and this log has no keys of persons")
+    return {**event, "data": sealed(spec, event["data"], keyring)}
 
 
 def is_encodable(event: CloudEvent) -> bool:
@@ -102,6 +119,11 @@ def _reader(spec: EventSpec) -> Reader:
     return read
 
 
+def _opening(spec: EventSpec, keyring: Keyring | None) -> Reader:
+    """How the data of an event with personal fields becomes the event."""
+    return lambda data: spec.validate(opened(spec, data, keyring))
+
+
 def _is_text(hint: Any) -> bool:
     return (get_args(hint)[0] if get_origin(hint) is Annotated else hint) is str
 
@@ -115,9 +137,11 @@ def decode(
     headers: Mapping[str, str],
     wanted: Collection[str] | None = None,
     strict: bool = False,
+    keyring: Keyring | None = None,
 ) -> RecordedCommit:
     """Read a commit.
 
+    keyring  with the keys of all whom its personal fields are about; without, they are None
     wanted   the event types to keep; None keeps every known one
     strict   raise UnknownEvent for a type this build does not know, instead of leaving it out
     """
@@ -137,7 +161,7 @@ def decode(
                 if strict:
                     raise UnknownEvent(f"{name} at position {position}")
                 continue
-            read = readers[name] = _reader(spec)
+            read = readers[name] = _reader(spec) if not spec.personal else _opening(spec, keyring)
         if raw["time"] != time:  # Seldom: a commit is made at one moment.
             time, at = raw["time"], datetime.fromisoformat(raw["time"])
         recorded.append(

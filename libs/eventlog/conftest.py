@@ -8,7 +8,10 @@ from nats.aio.client import Client
 
 from libs.chassis.prepare import prepare
 from libs.eventlog import EventLog, JetStreamLog, MemoryLog
+from libs.eventlog.vault import Vault
 from libs.testkit.stack import TEST_SERVICES, RunningNats
+
+SECRET = "a secret of these tests"
 
 
 @asynccontextmanager
@@ -35,4 +38,4 @@ async def log(request: pytest.FixtureRequest) -> AsyncIterator[EventLog]:
         yield MemoryLog("toy")
         return
     async with connected(request.getfixturevalue("nats_server")) as client:
-        yield await JetStreamLog.open(client, "toy")
+        yield await JetStreamLog.open(client, "toy", await Vault.open(client, SECRET))

@@ -14,6 +14,7 @@ from typing import Any
 from nats.aio.client import Client
 
 from libs.eventlog.codec import decode, encode
+from libs.eventlog.keyring import Keyring, persons_in, persons_of
 from libs.eventlog.model import (
     APPEND_STREAMS_MAX,
     NEW_STREAM,
@@ -38,6 +39,7 @@ from libs.eventlog.protocol import (
     request,
 )
 from libs.eventlog.reading import follow
+from libs.eventlog.vault import Vault
 from libs.kernel.errors import Conflict, Unavailable
 from libs.kernel.ids import new_id
 
@@ -53,20 +55,24 @@ ADOPT_DEADLINE_SECONDS = 10.0
 class JetStreamLog:
     """One service's log on a NATS connection that is allowed to use it."""
 
-    def __init__(self, client: Client, service: str, epoch: str) -> None:
+    def __init__(
+        self, client: Client, service: str, epoch: str, vault: Vault | None = None
+    ) -> None:
+        """`vault` is for what is personal; without, it cannot be written, and is read as None."""
         self.service = service
         self.epoch = epoch
         self._client = client
         self._stream = log_name(service)
+        self._vault = vault
 
     @classmethod
-    async def open(cls, client: Client, service: str) -> "JetStreamLog":
+    async def open(cls, client: Client, service: str, vault: Vault | None = None) -> "JetStreamLog":
         """Open an existing log.
 
         raises   Unavailable when it does not exist (yet) or cannot be reached
         """
         answer = await _describe(client, service)
-        return cls(client, service, answer["config"]["metadata"]["backline_epoch"])
+        return cls(client, service, answer["config"]["metadata"]["backline_epoch"], vault)
 
     def subject(self, aggregate: str, aggregate_id: str) -> str:
         """The subject of a stream."""
@@ -77,13 +83,19 @@ class JetStreamLog:
         if len(commits) > APPEND_STREAMS_MAX:
             raise ValueError(f"at most {APPEND_STREAMS_MAX} streams in one append")
         commit_id = new_id()
-        payloads = [encode(commit.events) for commit in commits]
+        if self._vault is not None:
+            await self._vault.prepare(persons_in(commits))
+        payloads = [encode(commit.events, self._keyring) for commit in commits]
         try:
             if len(commits) == 1:
                 return [await self._publish(commits[0], payloads[0], commit_id)]
             return await self._publish_batch(commits, payloads, commit_id)
         except Unanswered:
             return await self._adopt(commits, commit_id)
+
+    @property
+    def _keyring(self) -> Keyring | None:
+        return None if self._vault is None else self._vault.keyring
 
     async def _publish(self, commit: Commit, payload: bytes, commit_id: str) -> Revision:
         headers = _headers(commit, commit_id)
@@ -157,7 +169,9 @@ class JetStreamLog:
         while position < last.sequence:
             page = await self._read_page(subject, position, last)
             if page:
-                commits += [_recorded(message, aggregate, aggregate_id) for message in page]
+                if self._vault is not None:
+                    await self._vault.fetch(persons_of(message.payload for message in page))
+                commits += [self._recorded(message, aggregate, aggregate_id) for message in page]
                 position = Revision(page[-1].sequence)
                 deadline = time.monotonic() + LAG_SECONDS_MAX
             elif time.monotonic() > deadline:
@@ -165,6 +179,17 @@ class JetStreamLog:
             else:
                 await asyncio.sleep(0.05)
         return StreamHistory(commits, Revision(last.sequence))
+
+    def _recorded(self, message: Stored, aggregate: str, aggregate_id: str) -> RecordedCommit:
+        return decode(
+            message.payload,
+            aggregate=aggregate,
+            aggregate_id=aggregate_id,
+            position=message.sequence,
+            headers=message.headers,
+            strict=True,
+            keyring=self._keyring,
+        )
 
     async def _read_page(self, subject: str, after: int, last: Stored) -> list[Stored]:
         """The stream's next messages after a position, up to the newest one its leader named.
@@ -202,6 +227,7 @@ class JetStreamLog:
             events=events,
             batch_events_max=batch_events_max,
             confirm_epoch=self.confirm_epoch,
+            vault=self._vault,
         )
 
     async def last_position(self) -> int:
@@ -216,17 +242,6 @@ async def _describe(client: Client, service: str) -> dict[str, Any]:
     )
     raise_error(answer)
     return answer
-
-
-def _recorded(message: Stored, aggregate: str, aggregate_id: str) -> RecordedCommit:
-    return decode(
-        message.payload,
-        aggregate=aggregate,
-        aggregate_id=aggregate_id,
-        position=message.sequence,
-        headers=message.headers,
-        strict=True,
-    )
 
 
 def _revisions(first: int, count: int) -> list[Revision]:

@@ -3,10 +3,12 @@ one does, so a message that cannot survive the wire does not survive here either
 """
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, field
 
 from libs.eventlog.codec import decode, encode, types_of
+from libs.eventlog.keyring import KEY_BYTES, Keyring, persons_in
 from libs.eventlog.model import (
     NEW_STREAM,
     Commit,
@@ -15,6 +17,7 @@ from libs.eventlog.model import (
     StreamHistory,
     check,
 )
+from libs.eventlog.vault import PersonErased
 from libs.kernel.errors import Conflict
 from libs.kernel.ids import new_id
 
@@ -35,17 +38,23 @@ class MemoryLog:
 
     service: str
     epoch: str = field(default_factory=new_id)
+    keyring: Keyring = field(default_factory=Keyring)
     _messages: list[_Stored] = field(default_factory=list)
     _revisions: dict[tuple[str, str], int] = field(default_factory=dict)
     _grown: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def append(self, commits: Sequence[Commit]) -> list[Revision]:
         check(commits)
+        for person in persons_in(commits):
+            if self.keyring.is_erased(person):
+                raise PersonErased(person)
+            if person not in self.keyring:
+                self.keyring.put(person, os.urandom(KEY_BYTES))
         for commit in commits:
             key = (commit.aggregate, commit.aggregate_id)
             if self._revisions.get(key, NEW_STREAM) != commit.expected:
                 raise Conflict(f"{commit.aggregate}/{commit.aggregate_id} has moved on")
-        payloads = [encode(commit.events) for commit in commits]
+        payloads = [encode(commit.events, self.keyring) for commit in commits]
         for commit, payload in zip(commits, payloads, strict=True):
             self._messages.append(
                 _Stored(commit.aggregate, commit.aggregate_id, payload, dict(commit.headers))
@@ -112,4 +121,5 @@ class MemoryLog:
             headers=stored.headers,
             wanted=wanted,
             strict=strict,
+            keyring=self.keyring,
         )

@@ -19,8 +19,10 @@ from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
 from libs.eventlog.codec import decode, types_of
+from libs.eventlog.keyring import persons_of
 from libs.eventlog.model import LogRecreated, RecordedCommit
 from libs.eventlog.protocol import API, call, log_name, raise_error, reaching
+from libs.eventlog.vault import Vault
 from libs.kernel.errors import Unavailable
 from libs.kernel.ids import new_id
 
@@ -49,6 +51,7 @@ async def follow(
     events: Collection[type] | None,
     batch_events_max: int,
     confirm_epoch: Callable[[], Awaitable[None]],
+    vault: Vault | None,
 ) -> AsyncIterator[list[RecordedCommit]]:
     """See `EventLog.follow`. Waits out every outage; ends only when the connection is closed for
     good.
@@ -70,8 +73,10 @@ async def follow(
                     yield []
                 batch: list[RecordedCommit] = []
                 count = 0
+                if vault is not None:
+                    await vault.fetch(persons_of(message.data for message in messages))
                 for message in messages:
-                    commit = _commit(message, wanted)
+                    commit = _commit(message, wanted, vault)
                     position = commit.position
                     batch.append(commit)
                     count += len(commit.events)
@@ -89,7 +94,7 @@ async def follow(
         await asyncio.sleep(RETRY_SECONDS)
 
 
-def _commit(message: Msg, wanted: frozenset[str] | None) -> RecordedCommit:
+def _commit(message: Msg, wanted: frozenset[str] | None, vault: Vault | None) -> RecordedCommit:
     _, _, aggregate, aggregate_id = message.subject.split(".", 3)
     return decode(
         message.data,
@@ -98,6 +103,7 @@ def _commit(message: Msg, wanted: frozenset[str] | None) -> RecordedCommit:
         position=_numbers(message).position,
         headers=message.headers or {},
         wanted=wanted,
+        keyring=None if vault is None else vault.keyring,
     )
 
 

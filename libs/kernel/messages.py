@@ -25,6 +25,7 @@ from pydantic import ConfigDict, TypeAdapter
 
 from libs.kernel.errors import BacklineError
 from libs.kernel.ids import CommandId, derive_id
+from libs.kernel.personal import personal_fields
 
 
 class Role(StrEnum):
@@ -211,11 +212,21 @@ class CommandSpec(Spec):
 
 
 class EventSpec(Spec):
-    def __init__(self, name: str, cls: type, *, version: int) -> None:
+    def __init__(self, name: str, cls: type, *, version: int, person: str | None) -> None:
         super().__init__(name, cls)
         self.version = version
+        self.person = person
+        """The field that names the person whom the personal fields are about."""
         self.type = f"{name}.v{version}"
         """The CloudEvents type: `<service>.<event_name>.v<N>`."""
+
+    @cached_property
+    def personal(self) -> tuple[str, ...]:
+        """The personal fields. raises   TypeError when it is not said whom they are about"""
+        found = personal_fields(self.cls)
+        if found and self.person not in {item.name for item in fields(self.cls)}:
+            raise TypeError(f"{self.name} holds personal fields; which field names the person?")
+        return found
 
 
 class QuerySpec(Spec):
@@ -318,12 +329,19 @@ def command[M](
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
-def event[M](name: str, *, version: int = 1) -> Callable[[type[M]], type[M]]:
-    """Register an event. `name` is `<service>.<event_name>`; `version` its schema version."""
+def event[M](
+    name: str, *, version: int = 1, person: str | None = None
+) -> Callable[[type[M]], type[M]]:
+    """Register an event.
+
+    name     `<service>.<event_name>`
+    version  of its schema
+    person   the field that names whom its `Personal` fields are about
+    """
 
     def decorate(cls: type[M]) -> type[M]:
         made = message(cls)
-        registry.add_event(EventSpec(name, made, version=version))
+        registry.add_event(EventSpec(name, made, version=version, person=person))
         return made
 
     return decorate

@@ -21,8 +21,9 @@ NATS_LISTEN = "0.0.0.0:4222"
 NATS_MONITOR = "0.0.0.0:8222"
 NATS_STORE = Path("/data")
 
-SHARED = {"web": ("gateway.cursor",)}
-"""What a service may know beside what is its own: pages hand out cursors that gateways accept."""
+SHARED = {"web": ("gateway.cursor",), "auth": ("persons.key",)}
+"""What a service may know beside what is its own: pages hand out cursors that gateways accept; the
+keys of persons are encrypted with one that only those who use them have."""
 
 
 def write_deployment(directory: Path) -> None:

@@ -27,16 +27,19 @@ class Access:
     reads     services whose log it may follow
     owns_log  whether it has aggregates, and with them a log, snapshots, schedules, members and a
               role in PostgreSQL for its read models
+    persons   whether it reads and records what is personal: makes, uses and destroys keys of
+              persons (`libs.eventlog.vault`)
     """
 
     calls: tuple[str, ...] = ()
     hears: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
     owns_log: bool = True
+    persons: bool = False
 
 
 SERVICES: Mapping[str, Access] = {
-    "auth": Access(),
+    "auth": Access(persons=True),
     "catalog": Access(reads=("auth",)),
     "voting": Access(calls=("catalog",), hears=("catalog",), reads=("auth", "catalog")),
     "gateway": Access(calls=EVERYONE, hears=EVERYONE, owns_log=False),
@@ -80,6 +83,9 @@ def permissions_of(user: str, services: Mapping[str, Access]) -> Permissions:
     if access.owns_log:
         publish += _own_storage(user)
         subscribe.append(f"$KV.MEMBERS.{user}.>")
+    if access.persons:
+        publish += _vault()
+        subscribe.append("$KV.PERSONS.*")
     for name in access.reads:
         publish += _following(f"EVT_{name.upper()}", f"evt.{name}.>")
     return Permissions(tuple(publish), tuple(subscribe))
@@ -117,6 +123,15 @@ def _own_storage(service: str) -> list[str]:
         "$JS.API.STREAM.MSG.GET.KV_MEMBERS",
         "$JS.API.DIRECT.GET.KV_MEMBERS",
         f"$JS.API.DIRECT.GET.KV_MEMBERS.$KV.MEMBERS.{service}.>",
+    ]
+
+
+def _vault() -> list[str]:
+    """Get a key, make one, destroy one."""
+    return [
+        "$KV.PERSONS.*",
+        "$JS.API.STREAM.MSG.GET.KV_PERSONS",
+        "$JS.API.STREAM.MSG.DELETE.KV_PERSONS",
     ]
 
 

@@ -24,6 +24,7 @@ def test_makes_every_secret_readable_by_its_owner_alone(tmp_path: Path) -> None:
             "voting.database",
             "postgres.superuser",
             "gateway.cursor",
+            "persons.key",
             "auth.signing",
         ),
         0o600,

@@ -14,7 +14,7 @@ def test_gives_each_service_only_its_own_secrets_when_a_deployment_is_written(
         names = {path.name for path in (tmp_path / "secrets" / user).iterdir()}
         assert f"{user}.nats" in names
         others = {name for name in names if not name.startswith(f"{user}.")}
-        assert others == ({"gateway.cursor"} if user == "web" else set())
+        assert others == {"web": {"gateway.cursor"}, "auth": {"persons.key"}}.get(user, set())
 
 
 def test_makes_a_role_for_every_service_with_tables_when_a_deployment_is_written(

@@ -20,11 +20,12 @@ from typing import Any, Self
 
 from libs.eventlog import cloud_event, decode, encode
 from libs.eventlog.codec import timestamp
+from libs.eventlog.keyring import KEY_BYTES, Keyring
 from libs.kernel.claims import NameEvent
 from libs.kernel.decider import Decider
 from libs.kernel.errors import BacklineError
 from libs.kernel.ids import CommandId
-from libs.kernel.messages import Event, Origin
+from libs.kernel.messages import Event, Origin, registry
 from libs.owner import states
 
 NOW = datetime(2026, 11, 20, 21, 0, tzinfo=UTC)
@@ -135,6 +136,10 @@ class Outcome[C, E: Event, S]:
 
 def survived_the_wire(event: Event) -> Event:
     """The event as a reader of the log finds it."""
+    keyring = Keyring()
+    spec = registry.event_of[type(event)]
+    if spec.personal:
+        keyring.put(getattr(event, str(spec.person)), bytes(KEY_BYTES))
     written = cloud_event(
         event,
         event_id="evt_1",
@@ -145,11 +150,12 @@ def survived_the_wire(event: Event) -> Event:
         correlation_id="cmd_1",
     )
     found = decode(
-        encode([written]),
+        encode([written], keyring),
         aggregate="thing",
         aggregate_id="thing_1",
         position=1,
         headers={},
         strict=True,
+        keyring=keyring,
     )
     return found.events[0].data
