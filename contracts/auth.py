@@ -1,9 +1,8 @@
-"""What is said to and by `auth`: who users are, what they are trusted with, and their tokens.
+"""What is said to and by `auth`: who users are and what they are trusted with.
 
-A *session* is a token and whom it names. Guests start one without a word about themselves; named
-users come from an administrator; development users are for trying things out and exist only where
-the installation allows them. A token holds the roles its user had when it was made: after a change
-of role, `auth.refresh-session` makes a new one.
+Guests come without a word about themselves; named users sign up (`contracts.auth_accounts`) or come
+from an administrator; development users are for trying things out and exist only where the
+installation allows them. A token holds the roles its user had when it was made.
 """
 
 from datetime import datetime
@@ -12,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
-from libs.kernel.errors import NotFound, Rejected
+from libs.kernel.errors import Forbidden, NotFound, Rejected
 from libs.kernel.ids import Id
 from libs.kernel.messages import (
     Access,
@@ -26,6 +25,7 @@ from libs.kernel.messages import (
     query,
     view,
 )
+from libs.kernel.personal import Personal
 
 UserId = Id
 
@@ -112,12 +112,21 @@ class ActorSuspended(Rejected):
     title = "You are suspended."
 
 
+class Banned(Forbidden):
+    code = "auth.banned"
+    title = "This account is closed."
+
+
 # ---------------------------------------------------------------------------------- answers
 
 
 @view
 class Session(View):
-    """A token, and whom it names. Send it as `Authorization: Bearer <token>` until `expires_at`."""
+    """A token, and whom it names. Send it as `Authorization: Bearer <token>` until `expires_at`.
+
+    Who signed in has a session that can be renewed (`auth.renew-session`), listed and ended; guests
+    and development users have the token alone.
+    """
 
     user_id: UserId
     kind: UserKind
@@ -125,6 +134,8 @@ class Session(View):
     roles: list[UserRole]
     token: str
     expires_at: datetime
+    session_id: Id | None = None
+    refresh_token: str | None = None
     position: int = 0
 
 
@@ -135,6 +146,7 @@ class UserReceipt(View):
     user_id: UserId
     role: UserRole
     suspended: bool
+    banned: bool = False
     position: int = 0
 
 
@@ -176,7 +188,7 @@ class StartDevelopmentSession(Command[Session]):
     rejections=(UserUnknown,),
 )
 class RefreshSession(Command[Session]):
-    """Get a new token, with the roles the caller has now. The old one stays good for its time."""
+    """For a guest or development user: a new token, with the roles the caller has now."""
 
 
 @command(
@@ -232,25 +244,53 @@ class ReinstateUser(Command[UserReceipt]):
     reason: Reason | None = None
 
 
+@command(
+    "auth.ban-user",
+    key="user_id",
+    access=Access.ADMIN,
+    rejections=(UserUnknown, OwnStanding, ActorSuspended),
+)
+class BanUser(Command[UserReceipt]):
+    """Close an account: its sessions end at once, and nobody signs in to it again until it is
+    opened again.
+    """
+
+    user_id: UserId
+    reason: Reason
+
+
+@command(
+    "auth.unban-user",
+    key="user_id",
+    access=Access.ADMIN,
+    rejections=(UserUnknown, OwnStanding, ActorSuspended),
+)
+class UnbanUser(Command[UserReceipt]):
+    """Open a closed account again."""
+
+    user_id: UserId
+    reason: Reason
+
+
 # ---------------------------------------------------------------------------------- events
 
 
-@event("auth.guest_registered")
+@event("auth.guest_registered", person="user_id")
 class GuestRegistered(Event):
     """Someone came who has told us nothing but, perhaps, what to call them."""
 
     user_id: UserId
-    display_name: str | None
+    display_name: Personal[str]
     registered_at: datetime
 
 
-@event("auth.user_registered")
+@event("auth.user_registered", person="user_id")
 class UserRegistered(Event):
     """A user with a name has come to be."""
 
     user_id: UserId
     kind: UserKind
-    display_name: str
+    display_name: Personal[str]
     role: UserRole
     registered_at: datetime
 
@@ -280,6 +320,22 @@ class UserReinstated(Event):
     reason: str | None
 
 
+@event("auth.user_banned")
+class UserBanned(Event):
+    """An account is closed."""
+
+    user_id: UserId
+    reason: str
+
+
+@event("auth.user_unbanned")
+class UserUnbanned(Event):
+    """A closed account is open again."""
+
+    user_id: UserId
+    reason: str
+
+
 # ---------------------------------------------------------------------------------- views, queries
 
 
@@ -293,6 +349,9 @@ class User(View):
     role: UserRole
     suspended: bool
     registered_at: datetime
+    banned: bool = False
+    email: str | None = None
+    email_verified: bool = False
 
 
 @view

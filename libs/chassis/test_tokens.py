@@ -69,7 +69,9 @@ async def test_names_the_user_when_the_token_is_good(signer: Signer, clock: Hand
     token = sign(signer)
     assert verifier.recall(token) is None
     identity = await verifier.verify(token)
-    assert identity == Identity("usr_1", ("moderator",), "named", NOW.timestamp() + 60)
+    assert identity == Identity(
+        "usr_1", ("moderator",), "named", "", NOW.timestamp(), NOW.timestamp() + 60
+    )
     assert identity.caller.user_id == "usr_1"
     assert verifier.recall(token) is identity
 

@@ -1,8 +1,9 @@
 """Tokens that say who someone is: JSON web tokens signed with Ed25519.
 
 `auth` signs them (`Signer`), everyone who has its public keys can tell that it did (`Verifier`). A
-token holds who (`sub`), what they are trusted with (`roles`), what kind of user they are (`kind`)
-and until when (`exp`). It cannot be called back, so one that grants much had better be short-lived.
+token holds who (`sub`), what they are trusted with (`roles`), what kind of user they are (`kind`),
+of which session it is (`sid`), since when (`iat`) and until when (`exp`). What was taken back
+before that is refused by whoever knows of it (`libs.chassis.revocations`).
 source    RFC 7519, RFC 8037
 """
 
@@ -48,12 +49,16 @@ class Identity:
     """Who a valid token names.
 
     kind        guest, development, named
+    session_id  that it is a token of; empty for guests and development users
+    issued_at   seconds since 1970
     expires_at  seconds since 1970
     """
 
     user_id: str
     roles: tuple[str, ...]
     kind: str
+    session_id: str
+    issued_at: float
     expires_at: float
     caller: Caller = field(init=False)
 
@@ -105,7 +110,14 @@ class Signer:
         return cls([OKPKey.generate_key("Ed25519", auto_kid=True)])
 
     def sign(
-        self, user_id: str, roles: Sequence[str], kind: str, *, at: datetime, ttl_seconds: float
+        self,
+        user_id: str,
+        roles: Sequence[str],
+        kind: str,
+        *,
+        at: datetime,
+        ttl_seconds: float,
+        session_id: str = "",
     ) -> tuple[str, datetime]:
         """Make a token, good from now on. returns   it, and when it expires"""
         expires_at = (at + timedelta(seconds=ttl_seconds)).replace(microsecond=0)
@@ -113,11 +125,13 @@ class Signer:
             "iss": ISSUER,
             "aud": ISSUER,
             "sub": user_id,
-            "iat": int(at.timestamp()),
+            "iat": at.timestamp(),
             "exp": int(expires_at.timestamp()),
             "roles": list(roles),
             "kind": kind,
         }
+        if session_id:
+            claims["sid"] = session_id
         header = {"alg": ALGORITHM, "kid": self._keys[0].kid}
         return jwt.encode(header, claims, self._keys[0], registry=_registry), expires_at
 
@@ -216,4 +230,14 @@ def _identity(claims: Any) -> Identity:
     roles = tuple(str(Role(role)) for role in claims["roles"])
     if Role.SERVICE in roles:
         raise ValueError("no token makes a service")
-    return Identity(claims["sub"], roles, claims["kind"], float(claims["exp"]))
+    session_id = claims.get("sid", "")
+    if not isinstance(session_id, str):
+        raise TypeError
+    return Identity(
+        claims["sub"],
+        roles,
+        claims["kind"],
+        session_id,
+        float(claims["iat"]),
+        float(claims["exp"]),
+    )

@@ -140,6 +140,8 @@ class Key(StrEnum):
     """The caller's own aggregate."""
     NEW = "@new"
     """One that the command founds: its id comes from the command's, so a retry meets it again."""
+    ACTOR_OR_NEW = "@actor-or-new"
+    """The caller's own, or for a stranger one that the command founds."""
 
 
 class Spec:
@@ -204,9 +206,9 @@ class CommandSpec(Spec):
         command   the command, or its arguments as they came in, not yet checked
         returns   the id; of unchecked arguments whatever they hold in its place
         """
-        if self.key == Key.ACTOR:
+        if self.key == Key.ACTOR or (self.key == Key.ACTOR_OR_NEW and actor):
             return actor
-        if self.key == Key.NEW:
+        if self.key in {Key.NEW, Key.ACTOR_OR_NEW}:
             return derive_id(self.name, command_id)
         return command.get(self.key) if isinstance(command, dict) else getattr(command, self.key)
 

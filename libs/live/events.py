@@ -62,6 +62,8 @@ class EventStream:
             watcher = Watcher(to_event, _SUBSCRIPTION_ID, self._write, self._on_failed)
             watched = self._server.hub.watch(question, watcher, cursor)
             expiry = self._end_with(identity)
+            if identity is not None:
+                self._server.hold(self, identity)
             leaving = asyncio.ensure_future(self._until_disconnected())
             _open_streams.inc()
             try:
@@ -79,6 +81,8 @@ class EventStream:
                 leaving.cancel()
                 if expiry is not None:
                     expiry.cancel()
+                if identity is not None:
+                    self._server.release(self, identity)
                 if not self._has_failed:
                     watched.query.detach(watcher)
         finally:
@@ -128,6 +132,10 @@ class EventStream:
             return None
         remaining = identity.expires_at - self._server.clock().timestamp()
         return asyncio.get_running_loop().call_later(max(0.0, remaining), self._end)
+
+    def on_revoked(self) -> None:
+        """The viewer's token was taken back."""
+        self._end()
 
     def _end(self) -> None:
         self._is_over = True

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Iterable
 from contextvars import copy_context
 from typing import Any, Protocol
 
@@ -56,6 +56,14 @@ class Connection(Protocol):
         ...
 
 
+class Holder(Protocol):
+    """Whoever shows something to somebody in the name of a token."""
+
+    def on_revoked(self) -> None:
+        """The token is not good any more."""
+        ...
+
+
 class LiveServer:
     """Accepts live connections until it drains."""
 
@@ -85,6 +93,7 @@ class LiveServer:
         self.origins = frozenset(origins)
         self.limits = limits or Limits()
         self._connections: set[Connection] = set()
+        self._holders: dict[str, dict[Holder, Identity]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_draining = False
         self._context = copy_context()
@@ -123,6 +132,29 @@ class LiveServer:
     def connections(self) -> int:
         """How many there are."""
         return len(self._connections)
+
+    # ------------------------------------------------------------------------------ tokens
+
+    def hold(self, holder: Holder, identity: Identity) -> None:
+        """From now on, tell a holder when its token is revoked; in place of any other it had."""
+        self._holders.setdefault(identity.caller.user_id, {})[holder] = identity
+
+    def release(self, holder: Holder, identity: Identity) -> None:
+        """Its token does not matter any more."""
+        holders = self._holders.get(identity.caller.user_id)
+        if holders is not None:
+            holders.pop(holder, None)
+            if not holders:
+                del self._holders[identity.caller.user_id]
+
+    def recheck(self, user_ids: Iterable[str], is_good: Callable[[Any], bool]) -> None:
+        """Something was taken from these users: tell all whose tokens are not good any more."""
+        for user_id in user_ids:
+            for holder, identity in list(self._holders.get(user_id, {}).items()):
+                if not is_good(identity):
+                    holder.on_revoked()
+
+    # ------------------------------------------------------------------------------ work
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         """Do some work of a connection; what can be done without waiting is done at once.

@@ -124,6 +124,7 @@ class _Standing:
     """Who the client has shown to be, and the end of that."""
 
     caller: Caller = NOBODY
+    identity: Identity | None = None
     expiry: asyncio.TimerHandle | None = field(default=None)
 
 
@@ -194,8 +195,7 @@ class Session:
         """The connection is gone, or about to be."""
         self._is_ended = True
         self._later.clear()
-        if self._standing.expiry is not None:
-            self._standing.expiry.cancel()
+        self._give_up(self._standing)
         for subscription in self._subscriptions.values():
             subscription.watched.query.detach(subscription.watcher)
         self._subscriptions.clear()
@@ -236,9 +236,9 @@ class Session:
     def _become(self, identity: Identity | None) -> None:
         if self._is_ended:
             return
-        before, self._standing = self._standing, self._standing_of(identity)
-        if before.expiry is not None:
-            before.expiry.cancel()
+        before = self._standing
+        self._give_up(before)
+        self._standing = self._standing_of(identity)
         self._say(_ready(identity))
         if before.caller != self._standing.caller:
             self._ask_again_in_the_new_name()
@@ -250,7 +250,19 @@ class Session:
         expiry = asyncio.get_running_loop().call_later(
             max(0.0, remaining), self._wire.close, CloseCode.TOKEN_EXPIRED
         )
-        return _Standing(identity.caller, expiry)
+        self._server.hold(self, identity)
+        return _Standing(identity.caller, identity, expiry)
+
+    def _give_up(self, standing: _Standing) -> None:
+        """What somebody was does not hold any more."""
+        if standing.expiry is not None:
+            standing.expiry.cancel()
+        if standing.identity is not None:
+            self._server.release(self, standing.identity)
+
+    def on_revoked(self) -> None:
+        """Their token was taken back: whoever this is must show another one."""
+        self._wire.close(CloseCode.TOKEN_EXPIRED)
 
     def _ask_again_in_the_new_name(self) -> None:
         for frame_id, subscription in list(self._subscriptions.items()):

@@ -9,7 +9,7 @@ commit, reply), `owner` (who owns which slot, and the wiring).
 """
 
 from libs.owner.hot import HotView
-from libs.owner.inbox import Completer, Resolver
+from libs.owner.inbox import Answered, Completer, Resolver
 from libs.owner.owner import Owner, OwnerLimits
 
-__all__ = ["Completer", "HotView", "Owner", "OwnerLimits", "Resolver"]
+__all__ = ["Answered", "Completer", "HotView", "Owner", "OwnerLimits", "Resolver"]

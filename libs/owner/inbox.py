@@ -43,8 +43,18 @@ ID_CHARACTERS = (string.ascii_letters + string.digits + "_-").encode()
 ITEM_FIELDS = 5
 """Of a command that is neither traced nor set off by another message."""
 
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A resolver's word that there is nothing to decide: the command is answered with this view."""
+
+    view: Any
+
+
 Resolver = Callable[[Any, Origin], Awaitable[Any]]
-"""Looks up what a command needs and turns it into the command that is decided. May refuse it."""
+"""Looks up what a command needs and turns it into the command that is decided, about the same
+aggregate. May refuse it, or say that it is `Answered`.
+"""
 
 Completer = Callable[[Any, dict[str, Any], Origin], Awaitable[dict[str, Any]]]
 """Adds to the answer of a committed command what the log must not hold (a token, say)."""

@@ -11,7 +11,7 @@ from libs.kernel.claims import Claims
 from libs.kernel.errors import BacklineError, Unavailable
 from libs.owner import names
 from libs.owner.aggregates import Aggregates, AnyDecider, Key
-from libs.owner.inbox import Bundle, Inbox, Resolver, Route
+from libs.owner.inbox import Answered, Bundle, Inbox, Resolver, Route
 from libs.owner.replies import Replies
 from libs.owner.tasks import Tasks
 
@@ -133,6 +133,10 @@ class Lookups:
             logger.exception("A lookup failed.", extra={"command": bundle.route.spec.name})
             self._replies.refuse(bundle, BacklineError().problem())
         else:
+            if isinstance(resolved, Answered):
+                bundle.outcomes = [{"answer": resolved.view}]
+                self._replies.settle(bundle, resolved.view.position)
+                return
             bundle.commands = [resolved]
             bundle.route = self._route_of[type(resolved)]
             bundle.is_looked_up = True  # Once, also when the lookup kept its class.

@@ -5,6 +5,7 @@
     postgres.superuser   password of the PostgreSQL superuser, for the stack itself
     gateway.cursor       what all gateways sign cursors with
     persons.key          what the keys of persons are encrypted with
+    auth.secret          what addresses, mails and refresh tokens are digested with
     auth.signing         the Ed25519 key that signs tokens, a private JWK in JSON
 
 The directory is readable by its owner alone. A file that exists is never written again, so an
@@ -22,6 +23,7 @@ import nkeys
 _PASSWORD_BYTES = 24
 _CURSOR_SECRET_BYTES = 32
 _PERSONS_KEY_BYTES = 32
+_DIGEST_SECRET_BYTES = 32
 _NKEY_SEED_BYTES = 32
 
 
@@ -45,6 +47,7 @@ class Credentials:
         self._ensure("postgres.superuser", _new_password)
         self._ensure("gateway.cursor", lambda: secrets.token_urlsafe(_CURSOR_SECRET_BYTES))
         self._ensure("persons.key", lambda: secrets.token_urlsafe(_PERSONS_KEY_BYTES))
+        self._ensure("auth.secret", lambda: secrets.token_urlsafe(_DIGEST_SECRET_BYTES))
         self._ensure("auth.signing", _new_signing_key)
 
     def nats_public_key(self, user: str) -> str:

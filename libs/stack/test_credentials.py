@@ -25,6 +25,7 @@ def test_makes_every_secret_readable_by_its_owner_alone(tmp_path: Path) -> None:
             "postgres.superuser",
             "gateway.cursor",
             "persons.key",
+            "auth.secret",
             "auth.signing",
         ),
         0o600,

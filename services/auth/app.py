@@ -17,14 +17,23 @@ from libs.bus import serve_queries
 from libs.chassis.service import App, Part, Runtime
 from libs.chassis.suspended import SuspendedUsers
 from libs.owner import Owner, OwnerLimits
+from libs.reactions.reactor import Reactor
 from libs.readmodel import answering, run_projections
-from services.auth.adapters import Tokens, load_signer
-from services.auth.domain import user_decider
+from services.auth.adapters.digests import Digests
+from services.auth.adapters.mailer import Mailer
+from services.auth.adapters.passwords import Passwords
+from services.auth.adapters.tokens import Tokens, load_signer
+from services.auth.adapters.users import Users
+from services.auth.adapters.ways import Ways
+from services.auth.domain import MAIL, SESSION, user_decider
+from services.auth.process_managers import process_managers
 from services.auth.projections import USERS
 from services.auth.queries import QUERIES
 from services.auth.settings import DevelopmentUsers, Settings
 
-SESSION_COMMANDS = (StartGuestSession, StartDevelopmentSession, RefreshSession, RegisterUser)
+ENTRY_COMMANDS = (StartGuestSession, StartDevelopmentSession, RefreshSession, RegisterUser)
+
+WITHOUT_SECRETS = "an installation without secrets"
 
 
 def create_app(settings: Settings) -> App:
@@ -40,15 +49,38 @@ def create_app(settings: Settings) -> App:
     def tokens(runtime: Runtime) -> Tokens:
         return Tokens(load_signer(runtime.secret("auth.signing")), settings)
 
+    async def ways_in(runtime: Runtime) -> Ways:
+        vault = await runtime.vault()
+        assert vault is not None, "auth may have the keys of persons (libs/stack/permissions.py)"
+        return Ways(
+            users=Users(await runtime.log(), decider),
+            bus=await runtime.bus(),
+            vault=vault,
+            digests=Digests(runtime.secret("auth.secret") or WITHOUT_SECRETS),
+            passwords=Passwords(),
+            mailer=Mailer(
+                smtp_url=settings.smtp_url.get_secret_value(),
+                sender=settings.mail_from,
+                base_url=settings.base_url,
+            ),
+            tokens=tokens(runtime),
+            clock=runtime.clock,
+        )
+
     async def own(runtime: Runtime) -> None:
         log = await runtime.log()
         suspended = SuspendedUsers(UserSuspended, UserReinstated)
+        ways = await ways_in(runtime)
         owner = Owner(
             service="auth",
             client=await runtime.connection(),
             log=log,
-            deciders=[decider],
-            completers=dict.fromkeys(SESSION_COMMANDS, tokens(runtime).complete),
+            deciders=[decider, SESSION, MAIL],
+            resolvers=ways.resolvers(),
+            completers={
+                **dict.fromkeys(ENTRY_COMMANDS, tokens(runtime).complete),
+                **ways.completers(),
+            },
             suspended=suspended,
             clock=runtime.clock,
             limits=limits,
@@ -81,7 +113,23 @@ def create_app(settings: Settings) -> App:
                 lambda: runtime.ready("queries"),
             )
 
+    async def react(runtime: Runtime) -> None:
+        reactor = Reactor(
+            service="auth",
+            managers=process_managers(),
+            client=await runtime.connection(),
+            nats_url=runtime.settings.nats_url,
+            nkey_seed=runtime.secret("auth.nats"),
+            clock=runtime.clock,
+        )
+        await reactor.run(lambda: runtime.ready("process-managers"))
+
     return App(
         "auth",
-        [Part("owner", own), Part("projections", project), Part("queries", answer)],
+        [
+            Part("owner", own),
+            Part("projections", project),
+            Part("queries", answer),
+            Part("process-managers", react),
+        ],
     )

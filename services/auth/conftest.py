@@ -1,16 +1,67 @@
-"""Auth as it runs, for the tests of this room."""
+"""Auth as it runs, for the tests of this room, and a mail server that keeps what it is given."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterator
+from email import message_from_bytes, policy
+from email.message import EmailMessage
 
 import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from libs.bus import Bus
+from libs.stack.ports import free_ports
 from libs.testkit.services import bus_of, running_services
 from libs.testkit.stack import RunningDatabase, RunningNats
 
+MAIL_SECONDS_MAX = 10.0
+
+
+class Mailbox:
+    """What has arrived, by address."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.mails: dict[str, list[EmailMessage]] = {}
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802  # aiosmtpd's.
+        content = envelope.original_content or b""
+        mail = message_from_bytes(content, policy=policy.default)
+        for address in envelope.rcpt_tos:
+            self.mails.setdefault(address, []).append(mail)
+        return "250 OK"
+
+    async def read(self, address: str, number: int = 1) -> str:
+        """What the `number`-th mail to an address says, once it is there."""
+        async with asyncio.timeout(MAIL_SECONDS_MAX):
+            while len(self.mails.get(address, ())) < number:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        return str(self.mails[address][number - 1].get_content())
+
+    async def proof(self, address: str, number: int = 1) -> str:
+        """What its link ends with."""
+        found = re.search(r"#(\S+)", await self.read(address, number))
+        assert found is not None
+        return found[1]
+
 
 @pytest.fixture
-async def bus(nats_server: RunningNats, database: RunningDatabase) -> AsyncIterator[Bus]:
+def mailbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mailbox]:
+    """The mail server that auth hands its mails to."""
+    (port,) = free_ports(1)
+    mailbox = Mailbox(port)
+    controller = Controller(mailbox, hostname="127.0.0.1", port=port)
+    controller.start()
+    monkeypatch.setenv("BACKLINE_AUTH_SMTP_URL", f"smtp://127.0.0.1:{port}")
+    yield mailbox
+    controller.stop()
+
+
+@pytest.fixture
+async def bus(
+    nats_server: RunningNats, database: RunningDatabase, mailbox: Mailbox
+) -> AsyncIterator[Bus]:
     """The gateway's bus to a running auth."""
     async with (
         running_services(["auth"], nats_server, database),

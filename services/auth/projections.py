@@ -1,76 +1,232 @@
-"""Events of auth as rows: a user is added once; then their role and standing change."""
+"""Events of auth as rows, one after the other: what happens to one user or session in one
+transaction is little, and its order matters.
+"""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, insert, update
+from sqlalchemy import bindparam, delete, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.sql.expression import UpdateBase
 
 from contracts.auth import (
     GuestRegistered,
     RoleSet,
+    UserBanned,
     UserKind,
     UserRegistered,
     UserReinstated,
     UserRole,
     UserSuspended,
+    UserUnbanned,
 )
+from contracts.auth_accounts import AccountOpened, EmailVerified, ProfileChanged, UserErased
+from contracts.auth_sessions import SessionEnded, SessionOpened, SessionRenewed, SessionsEnded
 from libs.eventlog import Recorded
+from libs.kernel.messages import Event
 from libs.readmodel import Projected, Projection, Write
-from services.auth.tables import metadata, users
+from services.auth.tables import metadata, revocations, sessions, users
 
-_ADD = insert(users)
-_SET_ROLE = update(users).where(users.c.user_id == bindparam("of")).values(role=bindparam("to"))
-_SET_STANDING = (
-    update(users).where(users.c.user_id == bindparam("of")).values(suspended_by=bindparam("to"))
+EVENTS = (
+    GuestRegistered,
+    UserRegistered,
+    AccountOpened,
+    EmailVerified,
+    ProfileChanged,
+    RoleSet,
+    UserSuspended,
+    UserReinstated,
+    UserBanned,
+    UserUnbanned,
+    UserErased,
+    SessionOpened,
+    SessionRenewed,
+    SessionEnded,
+    SessionsEnded,
+)
+
+_ADD_USER = upsert(users).on_conflict_do_nothing()
+
+
+def _set(*columns: str) -> UpdateBase:
+    """Set columns of the user `of`."""
+    values = {name: bindparam(f"new_{name}", type_=users.c[name].type) for name in columns}
+    return update(users).where(users.c.user_id == bindparam("of")).values(values)
+
+
+_OPEN_ACCOUNT = _set("kind", "email", "display_name")
+_VERIFY = _set("email_verified")
+_SET_NAME = _set("display_name")
+_SET_ROLE = _set("role")
+_SET_SUSPENDED = _set("suspended_by")
+_SET_BANNED = _set("banned")
+_ERASE = _set("email", "display_name")
+_OPEN_SESSION = upsert(sessions).on_conflict_do_nothing()
+_RENEW_SESSION = (
+    update(sessions)
+    .where(sessions.c.session_id == bindparam("of"))
+    .values(renewed_at=bindparam("at", type_=sessions.c.renewed_at.type))
+)
+_END_SESSION = delete(sessions).where(sessions.c.session_id == bindparam("of"))
+_END_SESSIONS = delete(sessions).where(
+    sessions.c.user_id == bindparam("of"),
+    sessions.c.opened_at < bindparam("before_at", type_=sessions.c.opened_at.type),
+    sessions.c.session_id != bindparam("kept"),
+)
+_REVOKE = upsert(revocations)
+_REVOKE = _REVOKE.on_conflict_do_update(
+    index_elements=[revocations.c.what],
+    set_={
+        "before": _REVOKE.excluded.before,
+        "kept_session_id": _REVOKE.excluded.kept_session_id,
+        "position": _REVOKE.excluded.position,
+    },
 )
 
 
 def project(events: Sequence[Recorded]) -> Projected:
     """The rows that these events add and change, and the change keys they touch."""
-    added: list[dict[str, Any]] = []
-    roles: dict[str, str] = {}
-    standings: dict[str, str | None] = {}
+    writes: list[Write] = []
     keys: dict[str, int] = {}
     for recorded in events:
-        match recorded.data:
-            case GuestRegistered() as event:
-                added.append(_row(event, UserKind.GUEST, UserRole.MEMBER))
-            case UserRegistered() as event:
-                added.append(_row(event, event.kind, event.role))
-            case RoleSet(user_id=user_id, role=role):
-                roles[user_id] = role
-            case UserSuspended(user_id=user_id, by=by):
-                standings[user_id] = by
-            case UserReinstated(user_id=user_id):
-                standings[user_id] = None
-            case other:
-                raise TypeError(f"{type(other).__name__} is no event of auth")
-        keys[f"user.{recorded.aggregate_id}"] = keys["users"] = recorded.position
-    return Projected(
-        [
-            Write(_ADD, added),
-            Write(_SET_ROLE, [{"of": of, "to": to} for of, to in roles.items()]),
-            Write(_SET_STANDING, [{"of": of, "to": to} for of, to in standings.items()]),
-        ],
-        keys,
-    )
+        done = _writes(recorded.data, recorded.at)
+        writes += done
+        for write in done:
+            if write.statement is _REVOKE:
+                write.rows = [{**row, "position": recorded.position} for row in write.rows]
+        keys[f"user.{_user_of(recorded.data)}"] = keys["users"] = recorded.position
+        if any(write.statement is _REVOKE for write in done):
+            keys["revocations"] = recorded.position
+    return Projected(_together(writes), keys)
 
 
-def _row(event: GuestRegistered | UserRegistered, kind: UserKind, role: UserRole) -> dict[str, Any]:
-    return {
+def _together(writes: Sequence[Write]) -> list[Write]:
+    """The same writes, those of one statement that follow each other as one."""
+    found: list[Write] = []
+    for write in writes:
+        if found and found[-1].statement is write.statement:
+            found[-1] = Write(write.statement, [*found[-1].rows, *write.rows])
+        else:
+            found.append(write)
+    return found
+
+
+def _user_of(event: Event) -> str:
+    user_id: str = getattr(event, "user_id")  # noqa: B009  # All events of auth have it.
+    return user_id
+
+
+def _writes(event: Event, at: datetime) -> list[Write]:
+    match event:
+        case GuestRegistered():
+            return [_added(event, UserKind.GUEST, UserRole.MEMBER)]
+        case UserRegistered():
+            return [_added(event, event.kind, event.role)]
+        case AccountOpened():
+            kind, name = UserKind.NAMED, event.display_name
+            return [_change(_OPEN_ACCOUNT, event, kind=kind, email=event.email, display_name=name)]
+        case EmailVerified():
+            return [_change(_VERIFY, event, email_verified=True)]
+        case ProfileChanged():
+            return [_change(_SET_NAME, event, display_name=event.display_name)]
+        case UserErased():
+            erased = _change(_ERASE, event, email=None, display_name=None)
+            return [erased, *_all_ended(event, at, None)]
+        case SessionsEnded(before=before, kept_session_id=kept):
+            return _all_ended(event, before, kept)
+        case SessionOpened() | SessionRenewed() | SessionEnded():
+            return _session_writes(event, at)
+        case _:
+            return _standing_writes(event, at)
+
+
+def _standing_writes(event: Event, at: datetime) -> list[Write]:
+    match event:
+        case RoleSet():
+            return [_change(_SET_ROLE, event, role=event.role), _out_of_date(event, at)]
+        case UserSuspended():
+            return [_change(_SET_SUSPENDED, event, suspended_by=event.by), _out_of_date(event, at)]
+        case UserReinstated():
+            return [_change(_SET_SUSPENDED, event, suspended_by=None)]
+        case UserBanned():
+            return [_change(_SET_BANNED, event, banned=True), *_all_ended(event, at, None)]
+        case UserUnbanned():
+            return [_change(_SET_BANNED, event, banned=False)]
+        case other:
+            raise TypeError(f"{type(other).__name__} is no event of auth")
+
+
+def _session_writes(
+    event: SessionOpened | SessionRenewed | SessionEnded, at: datetime
+) -> list[Write]:
+    match event:
+        case SessionOpened():
+            row = {
+                "session_id": event.session_id,
+                "user_id": event.user_id,
+                "method": event.method,
+                "device": event.device,
+                "opened_at": event.opened_at,
+                "renewed_at": event.opened_at,
+            }
+            return [Write(_OPEN_SESSION, [row])]
+        case SessionRenewed(session_id=session_id):
+            return [Write(_RENEW_SESSION, [{"of": session_id, "at": at}])]
+        case SessionEnded(session_id=session_id):
+            ended = Write(_END_SESSION, [{"of": session_id}])
+            return [ended, _revoked(event, at, session_id=session_id)]
+
+
+def _added(event: GuestRegistered | UserRegistered, kind: UserKind, role: UserRole) -> Write:
+    row = {
         "user_id": event.user_id,
         "kind": kind,
         "display_name": event.display_name,
+        "email": None,
+        "email_verified": False,
         "role": role,
         "suspended_by": None,
+        "banned": False,
         "registered_at": event.registered_at,
     }
+    return Write(_ADD_USER, [row])
 
 
-USERS = Projection(
-    name="users",
-    log="auth",
-    tables=metadata,
-    events=(GuestRegistered, UserRegistered, RoleSet, UserSuspended, UserReinstated),
-    project=project,
-)
+def _change(statement: UpdateBase, event: Event, **values: Any) -> Write:
+    new = {f"new_{name}": value for name, value in values.items()}
+    return Write(statement, [{"of": _user_of(event), **new}])
+
+
+def _all_ended(event: Event, before: datetime, kept: str | None) -> list[Write]:
+    row = {"of": _user_of(event), "before_at": before, "kept": kept or ""}
+    return [Write(_END_SESSIONS, [row]), _revoked(event, before, kept=kept)]
+
+
+def _out_of_date(event: Event, at: datetime) -> Write:
+    """What tokens say of the user's roles is not so any more."""
+    return _revoked(event, at, what=f"standing:{_user_of(event)}")
+
+
+def _revoked(
+    event: Event,
+    before: datetime,
+    *,
+    session_id: str | None = None,
+    kept: str | None = None,
+    what: str | None = None,
+) -> Write:
+    user_id = _user_of(event)
+    whose = f"user:{user_id}" if session_id is None else f"session:{session_id}"
+    row = {
+        "what": what or whose,
+        "user_id": user_id,
+        "session_id": session_id,
+        "before": before,
+        "kept_session_id": kept,
+        "renewable": what is not None,
+    }
+    return Write(_REVOKE, [row])
+
+
+USERS = Projection(name="users", log="auth", tables=metadata, events=EVENTS, project=project)

@@ -1,19 +1,34 @@
 """Questions to auth: who am I, and who is there."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import RowMapping, Select, literal, select, tuple_
+from sqlalchemy import RowMapping, Select, case, func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.auth import GetMe, ListUsers, User, UserKind, UserNotFound, UserRole, Users
+from contracts.auth_accounts import Export, ExportMe
+from contracts.auth_sessions import (
+    ListRevocations,
+    ListSessions,
+    OwnSession,
+    OwnSessions,
+    Revocation,
+    Revocations,
+    SignInMethod,
+)
 from libs.kernel.errors import Invalid
 from libs.kernel.messages import Caller
 from libs.readmodel import Queries, Reading
-from services.auth.tables import users
+from services.auth.tables import revocations, sessions, users
+
+SESSIONS_MAX = 200
+TOKEN_LIFE_MAX = timedelta(days=8)
+SESSION_TOKEN_LIFE_MAX = timedelta(hours=2)
 
 _ORDER = (users.c.registered_at, users.c.user_id)
 _CURSOR: TypeAdapter[tuple[datetime, str]] = TypeAdapter(tuple[datetime, str])
@@ -35,6 +50,76 @@ async def list_users(query: ListUsers, _caller: Caller, connection: AsyncConnect
     return Users(
         users=[_user(row) for row in listed],
         next=_cursor(listed[-1]) if len(rows) > query.limit else None,
+    )
+
+
+async def list_sessions(
+    _query: ListSessions, caller: Caller, connection: AsyncConnection
+) -> OwnSessions:
+    """The caller's own, the newest first."""
+    return OwnSessions(sessions=[_session(row) for row in await _sessions_of(caller, connection)])
+
+
+async def list_revocations(
+    query: ListRevocations, _caller: Caller, connection: AsyncConnection
+) -> Revocations:
+    """What was taken back while a token that it is about can still be shown."""
+    of_session = revocations.c.session_id.is_not(None) | revocations.c.renewable
+    life_max = case((of_session, SESSION_TOKEN_LIFE_MAX), else_=TOKEN_LIFE_MAX)
+    newest = select(revocations).where(
+        revocations.c.position > query.after, revocations.c.before > func.now() - life_max
+    )
+    found = (await connection.execute(newest.order_by(revocations.c.position))).mappings()
+    return Revocations(
+        revocations=[
+            Revocation(
+                user_id=row["user_id"],
+                session_id=row["session_id"],
+                before=row["before"],
+                kept_session_id=row["kept_session_id"],
+                renewable=row["renewable"],
+            )
+            for row in found
+        ]
+    )
+
+
+async def export_me(_query: ExportMe, caller: Caller, connection: AsyncConnection) -> Export:
+    """All that auth holds of the caller. raises   UserNotFound"""
+    user = await get_me(GetMe(), caller, connection)
+    return Export(
+        user_id=user.user_id,
+        email=user.email,
+        email_verified=user.email_verified,
+        display_name=user.display_name,
+        role=user.role,
+        registered_at=user.registered_at,
+        sessions=[
+            {
+                "session_id": row["session_id"],
+                "method": row["method"],
+                "device": row["device"],
+                "opened_at": row["opened_at"].isoformat(),
+                "renewed_at": row["renewed_at"].isoformat(),
+            }
+            for row in await _sessions_of(caller, connection)
+        ],
+    )
+
+
+async def _sessions_of(caller: Caller, connection: AsyncConnection) -> Sequence[RowMapping]:
+    mine = select(sessions).where(sessions.c.user_id == caller.user_id)
+    newest = mine.order_by(sessions.c.opened_at.desc()).limit(SESSIONS_MAX)
+    return (await connection.execute(newest)).mappings().all()
+
+
+def _session(row: RowMapping) -> OwnSession:
+    return OwnSession(
+        session_id=row["session_id"],
+        method=SignInMethod(row["method"]),
+        device=row["device"],
+        opened_at=row["opened_at"],
+        renewed_at=row["renewed_at"],
     )
 
 
@@ -73,10 +158,16 @@ def _user(row: RowMapping) -> User:
         role=UserRole(row["role"]),
         suspended=row["suspended_by"] is not None,
         registered_at=row["registered_at"],
+        banned=row["banned"],
+        email=row["email"],
+        email_verified=row["email_verified"],
     )
 
 
 QUERIES: Queries = {
     GetMe: Reading(get_me, ("users",)),
     ListUsers: Reading(list_users, ("users",)),
+    ListSessions: Reading(list_sessions, ("users",)),
+    ListRevocations: Reading(list_revocations, ("users",)),
+    ExportMe: Reading(export_me, ("users",)),
 }

@@ -3,6 +3,8 @@
 from enum import StrEnum
 from typing import ClassVar
 
+from pydantic import SecretStr
+
 from libs.chassis.settings import Settings as ChassisSettings
 from libs.chassis.settings import setting
 
@@ -31,6 +33,21 @@ class Settings(ChassisSettings):
     )
     privileged_session_ttl_seconds: int = setting(
         12 * 3600, "How long a moderator's or administrator's token is good.", "seconds", ge=60
+    )
+    access_ttl_seconds: int = setting(
+        15 * 60,
+        "How long the access token of somebody who signed in is good; they renew it.",
+        "seconds",
+        ge=60,
+        le=3600,
+    )
+    smtp_url: SecretStr = setting(
+        SecretStr("smtp://127.0.0.1:8025"),
+        "Where mail is handed over: smtp://host:port, smtps://, with user:password@ if need be.",
+    )
+    mail_from: str = setting("Backline <backline@localhost>", "Who mails are from.")
+    base_url: str = setting(
+        "http://127.0.0.1:8080", "Where the pages are that links in mails lead to."
     )
     slot_commands_max: int = setting(
         20_000,

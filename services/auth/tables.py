@@ -1,6 +1,6 @@
-"""The read model of auth: one row per user."""
+"""The read model of auth: one row per user and session, and what was taken back."""
 
-from sqlalchemy import Column, DateTime, Index, MetaData, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, Index, MetaData, Table, Text
 
 metadata = MetaData()
 
@@ -10,8 +10,38 @@ users = Table(
     Column("user_id", Text, primary_key=True),
     Column("kind", Text, nullable=False),
     Column("display_name", Text),
+    Column("email", Text),
+    Column("email_verified", Boolean, nullable=False),
     Column("role", Text, nullable=False),
     Column("suspended_by", Text),
+    Column("banned", Boolean, nullable=False),
     Column("registered_at", DateTime(timezone=True), nullable=False),
     Index("users_newest", "registered_at", "user_id"),
 )
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("session_id", Text, primary_key=True),
+    Column("user_id", Text, nullable=False),
+    Column("method", Text, nullable=False),
+    Column("device", Text),
+    Column("opened_at", DateTime(timezone=True), nullable=False),
+    Column("renewed_at", DateTime(timezone=True), nullable=False),
+    Index("sessions_of_user", "user_id", "opened_at"),
+)
+"""Those that have not ended."""
+
+revocations = Table(
+    "revocations",
+    metadata,
+    Column("what", Text, primary_key=True),
+    Column("user_id", Text, nullable=False),
+    Column("session_id", Text),
+    Column("before", DateTime(timezone=True), nullable=False),
+    Column("kept_session_id", Text),
+    Column("renewable", Boolean, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Index("revocations_newest", "position"),
+)
+"""The newest of each `user:<id>`, of each `standing:<id>`, and of each `session:<id>` by itself."""

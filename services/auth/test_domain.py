@@ -34,7 +34,7 @@ from contracts.auth import (
 )
 from libs.kernel.ids import derive_id
 from libs.testkit.spec import NOW, ORIGIN, DeciderSpec
-from services.auth.domain import GUEST_RETRY, Admission, user_decider
+from services.auth.domain.users import GUEST_RETRY, Admission, user_decider
 
 MEMBER, MODERATOR, ADMIN = UserRole.MEMBER, UserRole.MODERATOR, UserRole.ADMIN
 BY_MODERATOR: dict[str, Any] = {"actor": "usr_mod", "roles": ("moderator",)}

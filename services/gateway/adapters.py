@@ -1,18 +1,26 @@
 """The other services, asked over the bus in the name of whoever asks us."""
 
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
+import structlog
 from pydantic import ValidationError
 
 from contracts.auth import GetJwks
+from contracts.auth_sessions import ListRevocations
 from contracts.gateway import PositionNotReached
 from libs.bus import Answer, Bus
 from libs.bus.server import describe
+from libs.chassis.revocations import Revocations
 from libs.chassis.tokens import Identity, Jwks, Verifier
 from libs.kernel.clock import Clock
-from libs.kernel.errors import NotFound, RemoteProblem
+from libs.kernel.errors import BacklineError, NotFound, RemoteProblem
 from libs.kernel.ids import derive_id
-from libs.kernel.messages import NOBODY, Caller, CommandSpec, Registry
+from libs.kernel.messages import NOBODY, Caller, CommandSpec, Registry, service_caller
+from libs.live.hub import Listen
+from libs.live.notices import Continuity, parse_notice
 from libs.live.question import ArgumentsInvalid, Question, admit
 from libs.telemetry import inject
 
@@ -23,6 +31,13 @@ would then be given what is not theirs."""
 READ_MODEL_BEHIND: Final = "read-model-behind"
 """Code of libs.readmodel.ReadModelBehind. Importing it here would bring SQLAlchemy along."""
 
+REVOCATIONS_ASKED_SECONDS: Final = 30.0
+"""At the latest; as a rule a notice says when."""
+
+REVOCATIONS_PAUSE_SECONDS: Final = 0.5
+
+logger = structlog.get_logger(__name__)
+
 
 class CommandUnknown(NotFound):
     code = "command-unknown"
@@ -32,17 +47,22 @@ class CommandUnknown(NotFound):
 class Desk:
     """Has commands carried out, questions answered and tokens checked."""
 
-    def __init__(self, bus: Bus, messages: Registry, clock: Clock) -> None:
+    def __init__(
+        self, bus: Bus, messages: Registry, clock: Clock, revocations: Revocations
+    ) -> None:
         self._bus = bus
         self._commands = messages.commands
         self._verifier = Verifier(self._fetch_keys, clock)
+        self._revocations = revocations
 
     async def identify(self, token: str) -> Identity:
         """Whom a token names.
 
         raises  Unauthenticated; Unavailable when nobody can tell
         """
-        return self._verifier.recall(token) or await self._verifier.verify(token)
+        identity = self._verifier.recall(token) or await self._verifier.verify(token)
+        self._revocations.check(identity)
+        return identity
 
     async def send(
         self, name: str, args: Any, *, key: str | None, caller: Caller
@@ -83,6 +103,68 @@ class Desk:
 
     async def _fetch_keys(self) -> Jwks:
         return (await self._bus.ask(GetJwks(), caller=NOBODY)).result
+
+
+class RevocationFeed:
+    """Keeps what was revoked known: asks auth whenever a notice says that there is more."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        listen: Listen,
+        revocations: Revocations,
+        on_revoked: Callable[[set[str]], None],
+    ) -> None:
+        """`on_revoked` is called with the users whom something was taken from."""
+        self._bus = bus
+        self._listen = listen
+        self._revocations = revocations
+        self._on_revoked = on_revoked
+        self._continuity = Continuity()
+        self._woken = asyncio.Event()
+        self._woken.set()
+        self._epoch = ""
+        self._position = 0
+
+    async def run(self, on_known: Callable[[], None]) -> None:
+        """Follow until cancelled. Calls `on_known` once all that was revoked so far is known."""
+        stop_listening = await self._listen("chg.auth.*", self._on_notice)
+        try:
+            while True:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._woken.wait(), REVOCATIONS_ASKED_SECONDS)
+                self._woken.clear()
+                try:
+                    await self._ask()
+                except BacklineError as error:
+                    logger.warning("Nobody says what was revoked.", reason=str(error))
+                    self._woken.set()
+                    await asyncio.sleep(REVOCATIONS_PAUSE_SECONDS)
+                else:
+                    on_known()
+        finally:
+            await stop_listening()
+
+    async def _ask(self) -> None:
+        query = ListRevocations(after=self._position)
+        answer = await self._bus.ask(query, caller=service_caller("gateway"))
+        if answer.epoch != self._epoch and self._position:
+            self._epoch, self._position = answer.epoch, 0
+            self._woken.set()  # Another log: ask for all of it.
+            return
+        self._epoch, self._position = answer.epoch, answer.position
+        users = self._revocations.learn(answer.result["revocations"])
+        if users:
+            self._on_revoked(users)
+
+    def _on_notice(self, subject: str, payload: bytes, _cause: str | None) -> None:
+        try:
+            notice = parse_notice(payload)
+        except ValidationError:
+            logger.warning("A change notice cannot be read.", service="auth")
+            return
+        if self._continuity.is_broken_by(subject, notice) or "revocations" in notice.keys:
+            self._woken.set()
 
 
 def _check(spec: CommandSpec, args: Any) -> None:

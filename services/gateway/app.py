@@ -8,6 +8,7 @@ import structlog
 from contracts import all as contracts
 from contracts.gateway import GetViewers
 from libs.bus import Answer, Bus, serve_queries
+from libs.chassis.revocations import Revocations
 from libs.chassis.service import App, Part, Runtime
 from libs.kernel.ids import new_id
 from libs.kernel.messages import Caller, Registry
@@ -18,7 +19,7 @@ from libs.live.question import Questions
 from libs.live.server import LiveServer
 from libs.live.viewers import ViewerCounts
 from libs.live.websocket import LiveWebSocket
-from services.gateway.adapters import Desk
+from services.gateway.adapters import Desk, RevocationFeed
 from services.gateway.api.application import PREFIXES, create_application
 from services.gateway.api.cross_origin import CrossOrigin
 from services.gateway.api.routes import LIVE_PATH, Routes
@@ -48,7 +49,8 @@ class _Gateway:
         listen = listening_on(bus)
         limits = settings.limits()
         questions = Questions(messages, asked_by=SERVICE)
-        desk = Desk(bus, messages, runtime.clock)
+        self._revocations = Revocations(runtime.clock)
+        desk = Desk(bus, messages, runtime.clock, self._revocations)
         hub = LiveHub(bus, listen, CursorSigner(_cursor_secret(runtime)), limits)
         self._live = LiveServer(
             hub=hub,
@@ -68,6 +70,7 @@ class _Gateway:
             publish=bus.connection.publish,
             listen=listen,
         )
+        self._feed = RevocationFeed(bus, listen, self._revocations, self._on_revoked)
         hub.answer_here(SERVICE, self._viewers)
         routes = Routes(
             messages,
@@ -81,10 +84,12 @@ class _Gateway:
     async def run(self) -> None:
         """Serve until cancelled."""
         _allow_many_connections()
-        has_begun = asyncio.Event()
+        has_begun, is_known = asyncio.Event(), asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._live.run(has_begun.set))
+            tasks.create_task(self._feed.run(is_known.set))
             await has_begun.wait()
+            await is_known.wait()
             tasks.create_task(self._viewers.run())
             tasks.create_task(
                 serve_queries(self._bus.connection, {GetViewers: self._answer_viewers})
@@ -93,6 +98,9 @@ class _Gateway:
             await self._runtime.http(
                 self._application, prefixes=PREFIXES, websocket_class=self._websocket_class()
             )
+
+    def _on_revoked(self, user_ids: set[str]) -> None:
+        self._live.recheck(user_ids, self._revocations.is_good)
 
     async def _answer_viewers(self, query: GetViewers, caller: Caller, _: int | None) -> Answer:
         args = {"query": query.query, "args": query.args}

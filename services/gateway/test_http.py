@@ -18,6 +18,7 @@ import uvloop
 from contracts import all as contracts
 from contracts.auth import GetJwks
 from libs.bus import Answer, Bus
+from libs.chassis.revocations import Revocations
 from libs.chassis.tokens import Signer
 from libs.kernel.clock import system_clock
 from libs.kernel.errors import RemoteProblem, Unavailable
@@ -88,7 +89,7 @@ class Site:
         self.client: httpx2.AsyncClient
         self.listeners: dict[str, OnMessage] = {}
         questions = Questions(MESSAGES, asked_by="gateway")
-        desk = Desk(cast("Bus", self.bus), MESSAGES, system_clock)
+        desk = Desk(cast("Bus", self.bus), MESSAGES, system_clock, Revocations(system_clock))
         hub = LiveHub(self.bus, self._listen, CursorSigner(b"secret"), Limits())
         self.live = LiveServer(
             hub=hub,

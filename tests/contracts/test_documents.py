@@ -12,7 +12,7 @@ from contracts import __main__ as cli
 from contracts.all import load, modules
 from contracts.documents.schemas import DIALECT
 
-REGISTRY = load()
+REGISTRY = load(private=True)
 DOCUMENTS = {path: orjson.loads(text) for path, text in cli.documents().items()}
 SCHEMAS = {path: document for path, document in DOCUMENTS.items() if "/" in path}
 

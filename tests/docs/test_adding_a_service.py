@@ -55,9 +55,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (target / "services/applause/__init__.py").write_text('"""Applause."""\n')
     permissions = target / "libs/stack/permissions.py"
     text = permissions.read_text()
-    added = text.replace(
-        '    "auth": Access(),\n', '    "auth": Access(),\n    "applause": Access(),\n'
-    )
+    added = text.replace("] = {\n", '] = {\n    "applause": Access(),\n', 1)
     assert added != text
     permissions.write_text(added)
     return target

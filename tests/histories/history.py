@@ -3,13 +3,17 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from libs.eventlog import CloudEvent
+from libs.eventlog import CloudEvent, Commit
 from libs.eventlog.codec import cloud_event, decode, encode, timestamp
+from libs.eventlog.keyring import Keyring, persons_in, persons_of
+from libs.eventlog.model import NEW_STREAM
+from libs.kernel.claims import AGGREGATE, NameEvent
 from libs.kernel.ids import CommandId
 from libs.kernel.messages import Origin, Role, registry
 from tests.histories.stories import DECIDERS, Story
@@ -38,6 +42,14 @@ class Line:
         return orjson.dumps([self.aggregate, self.aggregate_id, self.events])
 
 
+class FixedKeys(Keyring):
+    """Keys that are the same whenever a history is read. Nobody in it is real."""
+
+    def prepare(self, persons: Iterable[str]) -> None:
+        for person in persons:
+            self.put(person, sha256(person.encode()).digest())
+
+
 def lines_of(service: str, folder: Path = FOLDER) -> list[Line]:
     """What is recorded of a service; nothing when it has no history yet."""
     path = folder / f"{service}.jsonl"
@@ -58,17 +70,24 @@ def replay(service: str, lines: Iterable[Line]) -> Mapping[str, State]:
     raises   UnknownEvent and pydantic's ValidationError for what can no longer be read
     """
     states: dict[Stream, Any] = {}
+    keyring = FixedKeys()
     for position, line in enumerate(lines, 1):
-        decider = DECIDERS[service, line.aggregate]
-        state = states.pop(line.stream) if line.stream in states else decider.state()
+        payload = orjson.dumps(line.events)
+        keyring.prepare(persons_of([payload]))
         commit = decode(
-            orjson.dumps(line.events),
+            payload,
             aggregate=line.aggregate,
             aggregate_id=line.aggregate_id,
             position=position,
             headers={},
             strict=True,
+            keyring=keyring,
         )
+        if line.aggregate == AGGREGATE:
+            states[line.stream] = commit.events[-1].data
+            continue
+        decider = DECIDERS[service, line.aggregate]
+        state = states.pop(line.stream) if line.stream in states else decider.state()
         for event in commit.events:
             state = decider.evolve(state, event.data)
         states[line.stream] = state
@@ -79,6 +98,8 @@ def tell(story: Story) -> list[Line]:
     """Live a story through, and write down what is recorded. raises   Rejected"""
     decider = DECIDERS[story.service, story.aggregate]
     state = decider.state()
+    held: dict[str, str | None] = dict(story.held)
+    keyring = FixedKeys()
     lines = []
     for number, (who, name, arguments) in enumerate(story.steps, 1):
         command_id = f"cmd_{story.aggregate_id}_{number}"
@@ -86,22 +107,31 @@ def tell(story: Story) -> list[Line]:
         roles = (Role.ADMIN,) if who == "usr_admin" else (Role.MEMBER,)
         origin = Origin(CommandId(command_id), who, roles, at)
         command = registry.commands[name].validate(arguments)
-        events = decider.decide(command, state, origin)
-        wrapped: list[CloudEvent] = []
-        for event in events:
-            state = decider.evolve(state, event)
-            wrapped.append(
-                cloud_event(
-                    event,
-                    event_id=f"{command_id}-{len(wrapped)}" if wrapped else command_id,
-                    subject=f"{story.aggregate}/{story.aggregate_id}",
-                    time=timestamp(at),
-                    actor=who,
-                    causation_id=command_id,
-                    correlation_id=command_id,
-                )
+        if decider.claims is not None:
+            wanted = decider.claims.names(command, state)
+            origin.holders = {name: held.get(name) for name in wanted}
+        wrapped: dict[Stream, list[CloudEvent]] = {}
+        for number_of_event, event in enumerate(decider.decide(command, state, origin)):
+            stream = (story.aggregate, story.aggregate_id)
+            if isinstance(event, NameEvent):
+                assert decider.claims is not None
+                stream = (AGGREGATE, event.name)
+                held[event.name] = decider.claims.holder_after(event)
+            else:
+                state = decider.evolve(state, event)
+            written = cloud_event(
+                event,
+                event_id=f"{command_id}-{number_of_event}" if number_of_event else command_id,
+                subject="/".join(stream),
+                time=timestamp(at),
+                actor=who,
+                causation_id=command_id,
+                correlation_id=command_id,
             )
-        lines.append(Line(story.aggregate, story.aggregate_id, orjson.loads(encode(wrapped))))
+            wrapped.setdefault(stream, []).append(written)
+        for stream, group in wrapped.items():
+            keyring.prepare(persons_in([Commit(*stream, group, NEW_STREAM)]))
+            lines.append(Line(*stream, orjson.loads(encode(group, keyring))))
     return lines
 
 

@@ -3,24 +3,28 @@
 The shows and songs are real: the Grateful Dead in Europe, 1972.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from contracts.auth import UserRole
 from libs.kernel.decider import Decider
-from services.auth.domain import user_decider
+from services.auth.domain import MAIL, SESSION, user_decider
 from services.catalog.domain import ARTIST, SETLIST, SHOW, SONG, VENUE
 from services.voting.domain import BALLOT
 
 USER = user_decider(UserRole.ADMIN)
 DECIDERS: dict[tuple[str, str], Decider[Any, Any, Any]] = {
     ("auth", "user"): USER,
+    ("auth", "session"): SESSION,
+    ("auth", "mail"): MAIL,
     ("voting", "ballot"): BALLOT,
     **{("catalog", each.aggregate): each for each in (ARTIST, VENUE, SONG, SHOW, SETLIST)},
 }
 
 ADMIN, ANN, BEN = "usr_admin", "usr_ann", "usr_ben"
+SERVICE = "svc_auth"
+RESET = {"password_hash": "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$YW5vdGhlcg"}
 ARTIST_ID, VENUE_ID, SHOW_ID = "art_grateful_dead", "ven_empire_pool", "shw_1972_04_08"
 BERTHA, DEAL, TRUCKIN = "sng_bertha", "sng_deal", "sng_truckin"
 
@@ -30,12 +34,13 @@ Step = tuple[str, str, dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """One aggregate's life."""
+    """One aggregate's life. `held` says who holds names when it begins."""
 
     service: str
     aggregate: str
     aggregate_id: str
     steps: Sequence[Step]
+    held: Mapping[str, str] = field(default_factory=dict)
 
 
 def _ballot(show_id: str, *steps: Step, **policy: Any) -> Story:
@@ -56,7 +61,79 @@ def _on(show_id: str, who: str, command: str, **arguments: Any) -> Step:
     return who, f"voting.{command}", {"show_id": show_id, **arguments}
 
 
+def _account(user_id: str, *steps: tuple[str, str, dict[str, Any]], **more: Any) -> Story:
+    """Somebody signs up with an address, and what follows."""
+    opening = {
+        "email": f"{user_id}@example.org",
+        "email_name": "email-one",
+        "password_hash": "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA",
+        "display_name": "Ann",
+        "mail_id": "mail_1",
+    }
+    named = [(who, name, {"user_id": user_id, **args}) for who, name, args in steps]
+    begun: Step = (SERVICE, "auth.open-account", {"user_id": user_id, **opening})
+    return Story("auth", "user", user_id, [begun, *named], **more)
+
+
+def _mail(mail_id: str, kind: str) -> Step:
+    return SERVICE, "auth.want-mail", {"mail_id": mail_id, "kind": kind}
+
+
+def _proof(mail_id: str, kind: str, *, is_right: bool = True) -> Step:
+    shown = {"mail_id": mail_id, "kind": kind, "is_right": is_right}
+    return SERVICE, "auth.use-proof", shown
+
+
+def _session(name: str, **args: Any) -> Step:
+    return SERVICE, f"auth.{name}", {"session_id": "ses_1", **args}
+
+
 STORIES: Sequence[Story] = (
+    _account(
+        "usr_account",
+        _proof("mail_1", "verify-email"),
+        _mail("mail_2", "sign-in"),
+        _proof("mail_2", "sign-in", is_right=False),
+        _proof("mail_2", "sign-in"),
+        (ADMIN, "auth.ban-user", {"reason": "spam"}),
+        (ADMIN, "auth.unban-user", {"reason": "a mistake"}),
+        _mail("mail_3", "reset-password"),
+        (
+            *_proof("mail_3", "reset-password")[:2],
+            {**_proof("mail_3", "reset-password")[2], **RESET},
+        ),
+        (SERVICE, "auth.erase-user", {}),
+    ),
+    _account("usr_hasty", _mail("mail_2", "sign-in"), _proof("mail_2", "sign-in")),
+    _account("usr_visitor", held={"email-one": "usr_account"}),
+    Story(
+        "auth",
+        "user",
+        "usr_renamed",
+        [
+            ("", "auth.start-guest-session", {"display_name": "Ann"}),
+            ("usr_renamed", "auth.change-profile", {"display_name": "Ann B."}),
+        ],
+    ),
+    Story(
+        "auth",
+        "session",
+        "ses_1",
+        [
+            _session(
+                "open-session", user_id="usr_account", method="password", device="a telephone"
+            ),
+            _session("rotate-session", generation=0),
+            _session("rotate-session", generation=1),
+            _session("rotate-session", generation=0),
+        ],
+    ),
+    Story(
+        "auth",
+        "mail",
+        "mail_1",
+        [(SERVICE, "auth.record-mail", {"mail_id": "mail_1", "user_id": "usr_account"})],
+    ),
     Story(
         "auth",
         "user",

@@ -1,5 +1,6 @@
 """Tokens: what is added to the answer of a session's command, outside of the log."""
 
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -9,6 +10,9 @@ from libs.bus import Answer
 from libs.chassis.settings import SettingsInvalid
 from libs.chassis.tokens import Signer
 from libs.kernel.messages import Caller, Origin
+from services.auth.adapters.digests import Digests
+from services.auth.domain.state import User
+from services.auth.domain.users import admit
 from services.auth.settings import Settings
 
 logger = structlog.get_logger(__name__)
@@ -34,6 +38,34 @@ class Tokens:
     def __init__(self, signer: Signer, settings: Settings) -> None:
         self._signer = signer
         self._settings = settings
+
+    def session(
+        self, opened: dict[str, Any], user: User, digests: Digests, at: datetime
+    ) -> dict[str, Any]:
+        """The session of somebody who signed in, with both of its tokens.
+
+        opened   as the rules of sessions answer
+        """
+        admitted = admit(user)
+        token, expires_at = self._signer.sign(
+            user.user_id,
+            admitted.roles,
+            admitted.kind,
+            at=at,
+            ttl_seconds=self._settings.access_ttl_seconds,
+            session_id=opened["session_id"],
+        )
+        return {
+            "user_id": user.user_id,
+            "kind": admitted.kind,
+            "display_name": user.display_name,
+            "roles": admitted.roles,
+            "token": token,
+            "expires_at": expires_at,
+            "session_id": opened["session_id"],
+            "refresh_token": digests.refresh_token(opened["session_id"], opened["generation"]),
+            "position": opened["position"],
+        }
 
     async def complete(
         self, _command: object, admission: dict[str, Any], origin: Origin

@@ -1,18 +1,19 @@
 """Users: who they are, what they are trusted with, and whether they may act.
 
 Stream      evt.auth.user.{user_id}
-Invariants  a user is registered once and keeps its kind; nobody changes their own standing, so an
-            installation that has an administrator keeps one; a suspended user grants nothing.
+Invariants  a user is registered once; nobody changes their own standing, so an installation that
+            has an administrator keeps one; a suspended user grants nothing.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Final, assert_never
 
 from contracts.auth import (
     ActorSuspended,
+    BanUser,
     DevelopmentUsersOff,
     GuestRegistered,
     NameTaken,
@@ -29,46 +30,42 @@ from contracts.auth import (
     StartGuestSession,
     SuspendedByAdmin,
     SuspendUser,
+    UnbanUser,
+    UserBanned,
     UserKind,
     UserReceipt,
     UserRegistered,
     UserReinstated,
     UserRole,
     UserSuspended,
+    UserUnbanned,
     UserUnknown,
 )
+from contracts.auth_accounts import AccountReceipt, EmailClaimed, EmailReleased, MailReceipt
+from contracts.auth_private import OpenAccount, WantMail
+from contracts.auth_sessions import EndAllSessions, SessionsReceipt
+from libs.kernel.claims import Claims
 from libs.kernel.decider import Decider, members
-from libs.kernel.messages import Access, Origin, registry
-
-type SessionCommand = StartGuestSession | StartDevelopmentSession | RefreshSession | RegisterUser
-type StandingCommand = SetRole | SuspendUser | ReinstateUser
-type UserCommand = (
-    StartGuestSession
-    | StartDevelopmentSession
-    | RefreshSession
-    | RegisterUser
-    | SetRole
-    | SuspendUser
-    | ReinstateUser
+from libs.kernel.messages import Access, Event, Origin, registry
+from services.auth.domain.accounts import (
+    AccountCommand,
+    AccountEvent,
+    decide_account,
+    evolve_account,
+    names,
 )
-type UserEvent = GuestRegistered | UserRegistered | RoleSet | UserSuspended | UserReinstated
+from services.auth.domain.state import User
+
+type EntryCommand = StartGuestSession | StartDevelopmentSession | RefreshSession | RegisterUser
+type StandingCommand = SetRole | SuspendUser | ReinstateUser | BanUser | UnbanUser
+type UserCommand = EntryCommand | StandingCommand | AccountCommand
+type StandingEvent = RoleSet | UserSuspended | UserReinstated | UserBanned | UserUnbanned
+type UserEvent = GuestRegistered | UserRegistered | StandingEvent | AccountEvent
 
 GUEST_RETRY: Final = timedelta(minutes=10)
 """How long the id of the command that made a guest can still be used to become that guest."""
 
 _RANKS: Final = tuple(UserRole)
-
-
-@dataclass(slots=True)
-class User:
-    """The state. `kind` is None until the user is registered."""
-
-    user_id: str = ""
-    kind: UserKind | None = None
-    display_name: str | None = None
-    role: UserRole = UserRole.MEMBER
-    registered_at: datetime | None = None
-    suspended_by: UserRole | None = None
 
 
 @dataclass(slots=True)
@@ -87,7 +84,7 @@ class Admission:
 
 def decide(
     development_role_max: UserRole | None, command: UserCommand, user: User, origin: Origin
-) -> Sequence[UserEvent]:
+) -> Sequence[Event]:
     """The rules. raises the rejections of `contracts.auth`.
 
     development_role_max   the most a development user may be trusted with; None: there are none
@@ -103,10 +100,10 @@ def decide(
             if user.kind is None:
                 raise UserUnknown
             return []
-        case SetRole() | SuspendUser() | ReinstateUser():
+        case SetRole() | SuspendUser() | ReinstateUser() | BanUser() | UnbanUser():
             return _change_standing(command, user, origin)
         case _:
-            assert_never(command)
+            return decide_account(command, user, origin)
 
 
 def _start_guest(command: StartGuestSession, user: User, origin: Origin) -> Sequence[UserEvent]:
@@ -182,6 +179,10 @@ def _change_standing(command: StandingCommand, user: User, origin: Origin) -> Se
             return _suspend(command, user, origin)
         case ReinstateUser():
             return _reinstate(command, user, origin)
+        case BanUser(reason=reason):
+            return [] if user.is_banned else [UserBanned(user_id=user.user_id, reason=reason)]
+        case UnbanUser(reason=reason):
+            return [UserUnbanned(user_id=user.user_id, reason=reason)] if user.is_banned else []
         case _:
             assert_never(command)
 
@@ -234,8 +235,12 @@ def evolve(user: User, event: UserEvent) -> User:
             user.suspended_by = by
         case UserReinstated():
             user.suspended_by = None
+        case UserBanned():
+            user.is_banned = True
+        case UserUnbanned():
+            user.is_banned = False
         case _:
-            assert_never(event)
+            return evolve_account(user, event)
     return user
 
 
@@ -244,7 +249,7 @@ def evolve(user: User, event: UserEvent) -> User:
 
 def answer(
     command: UserCommand, events: Sequence[UserEvent], user: User, origin: Origin
-) -> Admission | UserReceipt:
+) -> Admission | UserReceipt | MailReceipt | AccountReceipt | SessionsReceipt:
     """What the caller is told; for a session, all of it but the token.
 
     A session says what its user is trusted with now, also to a late retry: it must not bring back
@@ -255,13 +260,23 @@ def answer(
         case StartGuestSession() | StartDevelopmentSession() | RefreshSession() | RegisterUser():
             return admit(user)
         case SetRole(user_id=user_id, role=role):
-            return UserReceipt(user_id=user_id, role=role, suspended=user.suspended_by is not None)
+            return _receipt(user_id, role, user, suspended=user.suspended_by is not None)
         case SuspendUser(user_id=user_id):
-            return UserReceipt(user_id=user_id, role=user.role, suspended=True)
+            return _receipt(user_id, user.role, user, suspended=True)
         case ReinstateUser(user_id=user_id):
-            return UserReceipt(user_id=user_id, role=user.role, suspended=False)
+            return _receipt(user_id, user.role, user, suspended=False)
+        case BanUser(user_id=user_id) | UnbanUser(user_id=user_id):
+            return _receipt(user_id, user.role, user, suspended=user.suspended_by is not None)
+        case OpenAccount() | WantMail():
+            return MailReceipt()
+        case EndAllSessions():
+            return SessionsReceipt(user_id=user.user_id)
         case _:
-            assert_never(command)
+            return AccountReceipt(user_id=user.user_id)
+
+
+def _receipt(user_id: str, role: UserRole, user: User, *, suspended: bool) -> UserReceipt:
+    return UserReceipt(user_id=user_id, role=role, suspended=suspended, banned=user.is_banned)
 
 
 def admit(user: User) -> Admission:
@@ -275,10 +290,16 @@ def user_decider(development_role_max: UserRole | None) -> Decider[UserCommand, 
     """The aggregate, in an installation that trusts development users so far, or has none."""
     return Decider(
         aggregate="user",
-        commands=members(UserCommand),
-        events=members(UserEvent),
+        commands=(*members(EntryCommand), *members(StandingCommand), *members(AccountCommand)),
+        events=(
+            GuestRegistered,
+            UserRegistered,
+            *members(StandingEvent),
+            *members(AccountEvent),
+        ),
         state=User,
         decide=partial(decide, development_role_max),
         evolve=evolve,
         answer=answer,
+        claims=Claims(names, EmailClaimed, EmailReleased),
     )

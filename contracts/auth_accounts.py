@@ -1,0 +1,383 @@
+"""Accounts: signing up and in with an e-mail address, and what proves that one reads it.
+
+What is asked of an address is answered alike whether somebody has an account with it or not; what
+there is to know is in the mail.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from contracts.auth import ActorSuspended, Banned, DisplayName, Session, UserId
+from contracts.auth_sessions import Device, SessionId
+from libs.kernel.claims import NameEvent
+from libs.kernel.errors import Invalid, RateLimited, Rejected, Unauthenticated
+from libs.kernel.ids import Id
+from libs.kernel.messages import (
+    Access,
+    Command,
+    Event,
+    Key,
+    Query,
+    View,
+    command,
+    event,
+    query,
+    view,
+)
+from libs.kernel.personal import Personal
+
+Email = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True,
+        min_length=3,
+        max_length=254,
+        pattern=r"^[^\s@<>,;:\x00-\x1f\x7f]{1,64}@[^\s@<>,;:\x00-\x1f\x7f]+\.[^\s@<>,;:\x00-\x1f\x7f]+$",
+    ),
+]
+"""An e-mail address. Capital letters make no difference."""
+
+Password = Annotated[str, StringConstraints(min_length=10, max_length=200)]
+"""Ten characters at least, of any kind; not one of the most common ones."""
+
+GivenPassword = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Proof = Annotated[str, StringConstraints(min_length=1, max_length=300)]
+"""What a link in a mail ends with."""
+
+Code = Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")]
+"""Six digits out of a mail."""
+
+
+class MailKind(StrEnum):
+    """What a mail is about."""
+
+    VERIFY_EMAIL = "verify-email"
+    SIGN_IN = "sign-in"
+    RESET_PASSWORD = "reset-password"  # noqa: S105
+    ACCOUNT_EXISTS = "account-exists"
+    PASSWORD_CHANGED = "password-changed"  # noqa: S105
+
+
+# ---------------------------------------------------------------------------------- rejections
+
+
+class CredentialsWrong(Unauthenticated):
+    code = "auth.credentials-wrong"
+    title = "The address or the password is not right."
+
+
+class ProofRefused(Unauthenticated):
+    code = "auth.proof-refused"
+    title = "This link or code is wrong, was used, or is too old; ask for another one."
+
+
+class EmailUnverified(Unauthenticated):
+    code = "auth.email-unverified"
+    title = "Confirm your address first; we have sent you another mail."
+
+
+class PasswordCommon(Invalid):
+    code = "auth.password-common"
+    title = "This password is among the first that anyone would try."
+
+
+class TooManyAttempts(RateLimited):
+    code = "auth.too-many-attempts"
+    title = "Too many attempts; wait a while."
+
+
+class AccountAlready(Rejected):
+    code = "auth.account-already"
+    title = "You have an account already."
+
+
+class NoAccount(Rejected):
+    code = "auth.no-account"
+    title = "Only somebody with an account can do this."
+
+
+# ---------------------------------------------------------------------------------- commands
+
+
+@view
+class MailReceipt(View):
+    """If there is something to say to this address, it is on its way."""
+
+    position: int = 0
+
+
+@view
+class AccountReceipt(View):
+    """An account has changed."""
+
+    user_id: UserId
+    position: int = 0
+
+
+@command(
+    "auth.sign-up",
+    key=Key.ACTOR_OR_NEW,
+    access=Access.PUBLIC,
+    rejections=(PasswordCommon, AccountAlready, TooManyAttempts, ActorSuspended),
+)
+class SignUp(Command[MailReceipt]):
+    """Make an account with an e-mail address; a mail with a link completes it.
+
+    A guest who signs up stays the same user. If the address has an account, the mail says so.
+    """
+
+    email: Email
+    password: Password
+    display_name: DisplayName | None = None
+
+
+@command(
+    "auth.sign-in",
+    key=Key.NEW,
+    access=Access.PUBLIC,
+    rejections=(CredentialsWrong, EmailUnverified, Banned, TooManyAttempts),
+)
+class SignIn(Command[Session]):
+    """Sign in with e-mail address and password."""
+
+    email: Email
+    password: GivenPassword
+    device: Device = ""
+
+
+@command(
+    "auth.send-sign-in-mail",
+    key=Key.NEW,
+    access=Access.PUBLIC,
+    rejections=(TooManyAttempts,),
+)
+class SendSignInMail(Command[MailReceipt]):
+    """Have a link and a code sent by which one signs in without a password."""
+
+    email: Email
+
+
+@command(
+    "auth.send-password-reset",
+    key=Key.NEW,
+    access=Access.PUBLIC,
+    rejections=(TooManyAttempts,),
+)
+class SendPasswordReset(Command[MailReceipt]):
+    """Have a link sent by which one sets another password."""
+
+    email: Email
+
+
+@command(
+    "auth.sign-in-with-proof",
+    key=Key.NEW,
+    access=Access.PUBLIC,
+    rejections=(ProofRefused, Banned),
+)
+class SignInWithProof(Command[Session]):
+    """Sign in with the link of a mail; this also confirms the address. The link is good once."""
+
+    proof: Proof
+    device: Device = ""
+
+
+@command(
+    "auth.sign-in-with-code",
+    key=Key.NEW,
+    access=Access.PUBLIC,
+    rejections=(ProofRefused, Banned, TooManyAttempts),
+)
+class SignInWithCode(Command[Session]):
+    """Sign in with the six digits of a mail."""
+
+    email: Email
+    code: Code
+    device: Device = ""
+
+
+@command(
+    "auth.reset-password",
+    key=Key.NEW,
+    access=Access.PUBLIC,
+    rejections=(ProofRefused, PasswordCommon, Banned),
+)
+class ResetPassword(Command[Session]):
+    """Set another password with the link of a mail. Ends all sessions and opens a new one."""
+
+    proof: Proof
+    password: Password
+    device: Device = ""
+
+
+@command(
+    "auth.change-password",
+    key=Key.ACTOR,
+    access=Access.SIGNED_IN,
+    rejections=(CredentialsWrong, PasswordCommon, NoAccount, TooManyAttempts),
+)
+class ChangePassword(Command[AccountReceipt]):
+    """Set another password, knowing the present one. Ends all sessions but the one to keep."""
+
+    current: GivenPassword
+    password: Password
+    keep: SessionId | None = None
+
+
+@command(
+    "auth.change-profile",
+    key=Key.ACTOR,
+    access=Access.SIGNED_IN,
+    rejections=(NoAccount, ActorSuspended),
+)
+class ChangeProfile(Command[AccountReceipt]):
+    """Be called something else."""
+
+    display_name: DisplayName
+
+
+@command(
+    "auth.erase-me",
+    key=Key.ACTOR,
+    access=Access.SIGNED_IN,
+    rejections=(CredentialsWrong, NoAccount, TooManyAttempts),
+)
+class EraseMe(Command[AccountReceipt]):
+    """Have everything personal destroyed, for good. What was counted stays counted."""
+
+    password: GivenPassword
+
+
+# ---------------------------------------------------------------------------------- events
+
+
+@event("auth.email_claimed")
+class EmailClaimed(NameEvent):
+    """An address, by its keyed digest, belongs to a user."""
+
+    name: Id
+    holder: UserId
+
+
+@event("auth.email_released")
+class EmailReleased(NameEvent):
+    """An address belongs to nobody any more."""
+
+    name: Id
+    holder: UserId
+
+
+@event("auth.account_opened", person="user_id")
+class AccountOpened(Event):
+    """A user can be signed in to: with this address, once it is confirmed."""
+
+    user_id: UserId
+    email: Personal[str]
+    email_name: Id
+    display_name: Personal[str]
+
+
+@event("auth.sign_up_repeated")
+class SignUpRepeated(Event):
+    """Somebody tried to sign up with the address of a user; recorded where they would have been."""
+
+    user_id: UserId
+    visitor_id: UserId
+
+
+@event("auth.email_verified")
+class EmailVerified(Event):
+    """Whoever this is reads the mail to their address."""
+
+    user_id: UserId
+
+
+@event("auth.password_set", person="user_id")
+class PasswordSet(Event):
+    """A user has another password. `hash` is as argon2 writes it."""
+
+    user_id: UserId
+    hash: Personal[str]
+
+
+@event("auth.password_dropped")
+class PasswordDropped(Event):
+    """A password does not count any more, as it was set by somebody who had not shown that they
+    read the mail to the address.
+    """
+
+    user_id: UserId
+
+
+@event("auth.mail_wanted")
+class MailWanted(Event):
+    """A user is to get a mail. What its link proves is good until `expires_at`, and once."""
+
+    user_id: UserId
+    mail_id: Id
+    kind: MailKind
+    wanted_at: datetime
+    expires_at: datetime
+
+
+@event("auth.proof_used")
+class ProofUsed(Event):
+    """What a mail proves was made use of."""
+
+    user_id: UserId
+    mail_id: Id
+
+
+@event("auth.proof_failed")
+class ProofFailed(Event):
+    """A wrong code was tried."""
+
+    user_id: UserId
+    mail_id: Id
+
+
+@event("auth.mail_sent")
+class MailSent(Event):
+    """A mail has left."""
+
+    mail_id: Id
+    user_id: UserId
+
+
+@event("auth.profile_changed", person="user_id")
+class ProfileChanged(Event):
+    """A user is called something else."""
+
+    user_id: UserId
+    display_name: Personal[str]
+
+
+@event("auth.user_erased")
+class UserErased(Event):
+    """Everything personal of a user is to be destroyed, and nobody may sign in as them again."""
+
+    user_id: UserId
+
+
+# ---------------------------------------------------------------------------------- queries
+
+
+@view
+class Export(View):
+    """All that is held of a person."""
+
+    user_id: UserId
+    email: str | None
+    email_verified: bool
+    display_name: str | None
+    role: str
+    registered_at: datetime
+    sessions: Annotated[list[dict[str, str | None]], Field(max_length=1000)]
+
+
+@query("auth.export-me", access=Access.SIGNED_IN, watches=("user.{caller}",), private=True)
+class ExportMe(Query[Export]):
+    """A copy of all that is held of the caller."""

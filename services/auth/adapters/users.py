@@ -1,0 +1,47 @@
+"""Users and sessions as the log has them at this moment: no read model says who may sign in."""
+
+from typing import Any, Final
+
+from libs.eventlog import EventLog
+from libs.kernel.decider import Decider
+from libs.owner.names import look_up
+from services.auth.domain.sessions import SESSION, Session
+from services.auth.domain.state import User
+
+NOBODY: Final = "nobody"
+
+
+class Users:
+    """Reads streams of auth."""
+
+    def __init__(self, log: EventLog, decider: Decider[Any, Any, User]) -> None:
+        self._log = log
+        self._decider = decider
+
+    async def of_address(self, email_name: str) -> User | None:
+        """The user an address belongs to. raises   Unavailable"""
+        assert self._decider.claims is not None
+        standing = await look_up(self._log, self._decider.claims, email_name)
+        user = await self.get(standing.holder or NOBODY)  # As long for nobody as for somebody.
+        return None if standing.holder is None else user
+
+    async def get(self, user_id: str) -> User:
+        """A user; of nobody, the state of nobody. raises   Unavailable"""
+        user: User = await self._state(self._decider, user_id)
+        return user
+
+    async def session(self, session_id: str) -> Session:
+        """A session. raises   Unavailable"""
+        session: Session = await self._state(SESSION, session_id)
+        return session
+
+    async def is_mail_sent(self, mail_id: str) -> bool:
+        history = await self._log.load("mail", mail_id)
+        return bool(history.commits)
+
+    async def _state(self, decider: Decider[Any, Any, Any], aggregate_id: str) -> Any:
+        state = decider.state()
+        for commit in (await self._log.load(decider.aggregate, aggregate_id)).commits:
+            for recorded in commit.events:
+                state = decider.evolve(state, recorded.data)
+        return state

@@ -1,0 +1,331 @@
+"""Ways in: what is looked up, checked and shown before anything is decided.
+
+Each method is the resolver of one command. Where an address is asked about, what is answered, and
+how long it takes, is the same whether it has an account or not.
+"""
+
+import asyncio
+from typing import Any, Final
+
+import structlog
+
+from contracts.auth import Banned
+from contracts.auth_accounts import (
+    AccountReceipt,
+    ChangePassword,
+    CredentialsWrong,
+    EmailUnverified,
+    EraseMe,
+    MailKind,
+    MailReceipt,
+    NoAccount,
+    ProofRefused,
+    ResetPassword,
+    SendPasswordReset,
+    SendSignInMail,
+    SignIn,
+    SignInWithCode,
+    SignInWithProof,
+    SignUp,
+)
+from contracts.auth_private import (
+    DeliverMail,
+    DestroyKey,
+    EraseUser,
+    OpenAccount,
+    OpenSession,
+    RecordMail,
+    RotateSession,
+    SetPassword,
+    UseProof,
+    WantMail,
+)
+from contracts.auth_sessions import RefreshRefused, RenewSession, SignInMethod
+from libs.bus import Bus
+from libs.eventlog.vault import Vault
+from libs.kernel.clock import Clock
+from libs.kernel.ids import derive_id
+from libs.kernel.messages import Command, Origin, registry, service_caller
+from libs.owner import Answered, Completer, Resolver
+from services.auth.adapters.attempts import Attempts
+from services.auth.adapters.digests import Digests, Shown
+from services.auth.adapters.mailer import Mailer
+from services.auth.adapters.passwords import Passwords
+from services.auth.adapters.tokens import Tokens
+from services.auth.adapters.users import Users
+from services.auth.domain.state import User
+
+EVEN_SECONDS: Final = 0.15
+OURSELVES: Final = service_caller("auth")
+
+logger = structlog.get_logger(__name__)
+
+
+class Ways:
+    """The resolvers of auth."""
+
+    def __init__(
+        self,
+        *,
+        users: Users,
+        bus: Bus,
+        vault: Vault,
+        digests: Digests,
+        passwords: Passwords,
+        mailer: Mailer,
+        tokens: Tokens,
+        clock: Clock,
+    ) -> None:
+        self._users = users
+        self._bus = bus
+        self._vault = vault
+        self._digests = digests
+        self._passwords = passwords
+        self._mailer = mailer
+        self._tokens = tokens
+        self._clock = clock
+        self._passwords_tried = Attempts(burst=8, seconds_each=60)
+        self._mails_asked_for = Attempts(burst=5, seconds_each=120)
+
+    def completers(self) -> dict[type, Completer]:
+        """What answers to give more, by the command they are for."""
+        return {
+            OpenAccount: self.complete_sign_up,
+            OpenSession: self.complete_session,
+            RotateSession: self.complete_session,
+        }
+
+    def resolvers(self) -> dict[type, Resolver]:
+        """Each by the command it is for."""
+        return {
+            SignUp: self.sign_up,
+            SignIn: self.sign_in,
+            SendSignInMail: self.send_sign_in_mail,
+            SendPasswordReset: self.send_password_reset,
+            SignInWithProof: self.sign_in_with_proof,
+            SignInWithCode: self.sign_in_with_code,
+            ResetPassword: self.reset_password,
+            ChangePassword: self.change_password,
+            EraseMe: self.erase_me,
+            RenewSession: self.renew_session,
+            DeliverMail: self.deliver_mail,
+            DestroyKey: self.destroy_key,
+        }
+
+    # ------------------------------------------------------------------------------ accounts
+
+    async def sign_up(self, command: SignUp, origin: Origin) -> OpenAccount:
+        name = self._digests.email_name(command.email)
+        self._mails_asked_for.take(name)
+        return OpenAccount(
+            user_id=_aggregate_id(command, origin),
+            email=command.email,
+            email_name=name,
+            password_hash=await self._passwords.hash(command.password),
+            display_name=command.display_name,
+            mail_id=_derived(origin, "mail"),
+        )
+
+    async def send_sign_in_mail(self, command: SendSignInMail, origin: Origin) -> Answered:
+        return await self._send_to(command.email, MailKind.SIGN_IN, origin)
+
+    async def send_password_reset(self, command: SendPasswordReset, origin: Origin) -> Answered:
+        return await self._send_to(command.email, MailKind.RESET_PASSWORD, origin)
+
+    async def _send_to(self, email: str, kind: MailKind, origin: Origin) -> Answered:
+        name = self._digests.email_name(email)
+        self._mails_asked_for.take(name)
+        user = await self._users.of_address(name)
+        if user is not None:
+            mail_id = _derived(origin, "mail")
+            await self._say(WantMail(user_id=user.user_id, mail_id=mail_id, kind=kind), origin)
+        await self.even_out(origin)
+        return Answered(MailReceipt())
+
+    async def even_out(self, origin: Origin) -> None:
+        """Wait until nobody can tell by the time it took whether an address has an account."""
+        taken = (self._clock() - origin.at).total_seconds()
+        await asyncio.sleep(max(0.0, EVEN_SECONDS - taken))
+
+    async def complete_sign_up(
+        self, _command: object, receipt: dict[str, Any], origin: Origin
+    ) -> dict[str, Any]:
+        """Says the same as late, whatever was recorded: its position would tell."""
+        await self.even_out(origin)
+        return {**receipt, "position": 0}
+
+    async def change_password(self, command: ChangePassword, origin: Origin) -> SetPassword:
+        checked = await self._own_hash(origin, command.current)
+        return SetPassword(
+            user_id=origin.actor,
+            checked_hash=checked,
+            password_hash=await self._passwords.hash(command.password),
+            mail_id=_derived(origin, "mail"),
+            keep=command.keep,
+        )
+
+    async def erase_me(self, command: EraseMe, origin: Origin) -> EraseUser:
+        user = await self._users.get(origin.actor)
+        if not user.is_erased:
+            await self._own_hash(origin, command.password)
+        return EraseUser(user_id=origin.actor)
+
+    async def _own_hash(self, origin: Origin, password: str) -> str:
+        """The caller's password hash, whose password they know."""
+        self._passwords_tried.take(origin.actor)
+        known = (await self._users.get(origin.actor)).password_hash
+        if known is None:
+            raise NoAccount
+        if not await self._passwords.is_right(known, password):
+            raise CredentialsWrong
+        self._passwords_tried.forget(origin.actor)
+        return known
+
+    # ------------------------------------------------------------------------------ signing in
+
+    async def sign_in(self, command: SignIn, origin: Origin) -> OpenSession:
+        name = self._digests.email_name(command.email)
+        self._passwords_tried.take(name)
+        user = await self._users.of_address(name)
+        known = None if user is None else user.password_hash
+        if not await self._passwords.is_right(known, command.password) or user is None:
+            raise CredentialsWrong
+        self._passwords_tried.forget(name)
+        if user.is_banned:
+            raise Banned
+        if not user.email_verified:
+            mail_id = _derived(origin, "mail")
+            again = WantMail(user_id=user.user_id, mail_id=mail_id, kind=MailKind.VERIFY_EMAIL)
+            await self._say(again, origin)
+            raise EmailUnverified
+        return _opened(command, origin, user.user_id, SignInMethod.PASSWORD, command.device)
+
+    async def sign_in_with_proof(self, command: SignInWithProof, origin: Origin) -> OpenSession:
+        shown = self._digests.read_proof(command.proof)
+        if shown.kind is MailKind.RESET_PASSWORD:
+            raise ProofRefused
+        await self._use(shown, origin)
+        return _opened(command, origin, shown.user_id, SignInMethod.EMAIL, command.device)
+
+    async def reset_password(self, command: ResetPassword, origin: Origin) -> OpenSession:
+        shown = self._digests.read_proof(command.proof)
+        if shown.kind is not MailKind.RESET_PASSWORD:
+            raise ProofRefused
+        password_hash = await self._passwords.hash(command.password)
+        session_id = _aggregate_id(command, origin)
+        await self._use(shown, origin, password_hash=password_hash, keep=session_id)
+        return _opened(command, origin, shown.user_id, SignInMethod.EMAIL, command.device)
+
+    async def sign_in_with_code(self, command: SignInWithCode, origin: Origin) -> OpenSession:
+        name = self._digests.email_name(command.email)
+        self._passwords_tried.take(name)
+        user = await self._users.of_address(name)
+        mail_id = None if user is None else _newest_sign_in(user, origin)
+        if user is None or mail_id is None:
+            raise ProofRefused
+        is_right = self._digests.is_code(command.code, user.user_id, mail_id)
+        await self._use(Shown(MailKind.SIGN_IN, user.user_id, mail_id), origin, is_right=is_right)
+        if not is_right:
+            raise ProofRefused
+        self._passwords_tried.forget(name)
+        return _opened(command, origin, user.user_id, SignInMethod.EMAIL, command.device)
+
+    async def _use(
+        self,
+        shown: Shown,
+        origin: Origin,
+        *,
+        is_right: bool = True,
+        password_hash: str | None = None,
+        keep: str | None = None,
+    ) -> None:
+        await self._say(
+            UseProof(
+                user_id=shown.user_id,
+                mail_id=shown.mail_id,
+                kind=shown.kind,
+                is_right=is_right,
+                password_hash=password_hash,
+                keep=keep,
+            ),
+            origin,
+        )
+
+    async def renew_session(self, command: RenewSession, _origin: Origin) -> RotateSession:
+        generation = self._digests.read_refresh_token(command.session_id, command.refresh_token)
+        session = await self._users.session(command.session_id)
+        user = await self._users.get(session.user_id)
+        if session.opened_at is None or user.is_erased:
+            raise RefreshRefused
+        if user.is_banned:
+            raise Banned
+        if user.has_over(session.session_id, session.opened_at):
+            raise RefreshRefused
+        return RotateSession(session_id=command.session_id, generation=generation)
+
+    async def complete_session(
+        self, _command: object, opened: dict[str, Any], origin: Origin
+    ) -> dict[str, Any]:
+        """Add the tokens to a session that is open. raises   RefreshRefused, Banned"""
+        if opened["is_over"]:
+            raise RefreshRefused
+        user = await self._users.get(opened["user_id"])
+        if user.is_erased:
+            raise RefreshRefused
+        if user.is_banned:
+            raise Banned
+        return self._tokens.session(opened, user, self._digests, origin.at)
+
+    # ------------------------------------------------------------------------------ what follows
+
+    async def deliver_mail(self, command: DeliverMail, _origin: Origin) -> Answered | RecordMail:
+        """Send it. A crash between sending and recording sends it twice; it is never left out."""
+        user = await self._users.get(command.user_id)
+        if user.email is None or await self._users.is_mail_sent(command.mail_id):
+            return Answered(MailReceipt())
+        await self._mailer.send(
+            self._mailer.write(
+                command.kind, user.email, self._digests, command.user_id, command.mail_id
+            )
+        )
+        return RecordMail(mail_id=command.mail_id, user_id=command.user_id)
+
+    async def destroy_key(self, command: DestroyKey, _origin: Origin) -> Answered:
+        user = await self._users.get(command.user_id)
+        if user.is_erased:
+            await self._vault.destroy(command.user_id)
+            logger.info("The key of an erased person is destroyed.", user_id=command.user_id)
+        return Answered(AccountReceipt(user_id=command.user_id))
+
+    async def _say(self, command: Command[Any], origin: Origin) -> None:
+        """Have a command of ours carried out, once for the command at hand."""
+        name = registry.command_of[type(command)].name
+        await self._bus.send(command, caller=OURSELVES, command_id=_derived(origin, name))
+
+
+def _opened(
+    command: Command[Any], origin: Origin, user_id: str, method: SignInMethod, device: str
+) -> OpenSession:
+    return OpenSession(
+        session_id=_aggregate_id(command, origin), user_id=user_id, method=method, device=device
+    )
+
+
+def _aggregate_id(command: Command[Any], origin: Origin) -> str:
+    spec = registry.command_of[type(command)]
+    found: str = spec.aggregate_id(command, origin.actor, origin.command_id)
+    return found
+
+
+def _derived(origin: Origin, purpose: str) -> str:
+    return derive_id(origin.command_id, purpose)
+
+
+def _newest_sign_in(user: User, origin: Origin) -> str | None:
+    """The mail whose code somebody may be typing now."""
+    good = [
+        (mail.wanted_at, mail_id)
+        for mail_id, mail in user.mails.items()
+        if mail.proves(MailKind.SIGN_IN, origin.at)
+    ]
+    return max(good)[1] if good else None

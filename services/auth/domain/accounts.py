@@ -1,0 +1,253 @@
+"""Accounts: a user that can be signed in to by an e-mail address.
+
+Invariants  an address belongs to one user; what a mail proves is used once, in time, and by whoever
+            read it; a password that was set before anybody had shown to read the mail does not
+            outlive the first who does, unless it is they who set it.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from contracts.auth import ActorSuspended, Banned, UserKind, UserRegistered, UserRole
+from contracts.auth_accounts import (
+    AccountAlready,
+    AccountOpened,
+    ChangeProfile,
+    CredentialsWrong,
+    EmailClaimed,
+    EmailReleased,
+    EmailVerified,
+    MailKind,
+    MailWanted,
+    NoAccount,
+    PasswordDropped,
+    PasswordSet,
+    ProfileChanged,
+    ProofFailed,
+    ProofRefused,
+    ProofUsed,
+    SignUpRepeated,
+    UserErased,
+)
+from contracts.auth_private import EraseUser, OpenAccount, SetPassword, UseProof, WantMail
+from contracts.auth_sessions import EndAllSessions, SessionsEnded
+from libs.kernel.messages import Event, Origin
+from services.auth.domain.state import MAILS_AN_HOUR_MAX, Mail, User
+
+type AccountCommand = (
+    OpenAccount | WantMail | UseProof | SetPassword | ChangeProfile | EraseUser | EndAllSessions
+)
+type AccountEvent = (
+    AccountOpened
+    | SignUpRepeated
+    | EmailVerified
+    | PasswordSet
+    | PasswordDropped
+    | MailWanted
+    | ProofUsed
+    | ProofFailed
+    | ProfileChanged
+    | SessionsEnded
+    | UserErased
+)
+
+LIFETIMES: Final = {
+    MailKind.VERIFY_EMAIL: timedelta(hours=24),
+    MailKind.SIGN_IN: timedelta(minutes=15),
+    MailKind.RESET_PASSWORD: timedelta(hours=1),
+}
+"""How long what a mail proves is good; the others prove nothing."""
+
+
+def names(command: object, user: User) -> Sequence[str]:
+    """The addresses a command is about, by their digests."""
+    match command:
+        case OpenAccount(email_name=name):
+            return [name]
+        case EraseUser() if user.email_name is not None:
+            return [user.email_name]
+        case _:
+            return []
+
+
+# ---------------------------------------------------------------------------------- deciding
+
+
+def decide_account(command: AccountCommand, user: User, origin: Origin) -> Sequence[Event]:
+    """The rules. raises the rejections of `contracts.auth_accounts`"""
+    match command:
+        case OpenAccount():
+            return _open(command, user, origin)
+        case WantMail(mail_id=mail_id, kind=kind):
+            return _want(mail_id, kind, user, origin)
+        case UseProof():
+            return _use(command, user, origin)
+        case SetPassword():
+            return _set_password(command, user, origin)
+        case ChangeProfile(display_name=name):
+            return _change_profile(name, user, origin)
+        case EndAllSessions(keep=keep):
+            if user.kind is None:
+                raise NoAccount
+            return [_sessions_ended(origin.actor, origin.at, keep)]
+        case EraseUser():
+            return _erase(user)
+
+
+def _open(command: OpenAccount, user: User, origin: Origin) -> Sequence[Event]:
+    if command.mail_id in user.mails:
+        return []
+    if origin.is_suspended:
+        raise ActorSuspended
+    if user.email is not None or user.is_erased or user.kind is UserKind.DEVELOPMENT:
+        raise AccountAlready
+    holder = origin.holders[command.email_name]
+    if holder is not None:
+        return [SignUpRepeated(user_id=holder, visitor_id=command.user_id)]
+    return [
+        *_registered(command, user, origin),
+        AccountOpened(
+            user_id=command.user_id,
+            email=command.email,
+            email_name=command.email_name,
+            display_name=command.display_name or user.display_name,
+        ),
+        PasswordSet(user_id=command.user_id, hash=command.password_hash),
+        _wanted(command.user_id, command.mail_id, MailKind.VERIFY_EMAIL, origin.at),
+        EmailClaimed(name=command.email_name, holder=command.user_id),
+    ]
+
+
+def _registered(command: OpenAccount, user: User, origin: Origin) -> Sequence[Event]:
+    """Of somebody who was no user before, not even a guest."""
+    if user.kind is not None:
+        return []
+    return [
+        UserRegistered(
+            user_id=command.user_id,
+            kind=UserKind.NAMED,
+            display_name=command.display_name,
+            role=UserRole.MEMBER,
+            registered_at=origin.at,
+        )
+    ]
+
+
+def _want(mail_id: str, kind: MailKind, user: User, origin: Origin) -> Sequence[Event]:
+    is_nobody = user.email is None or user.is_erased or user.is_banned
+    if is_nobody or mail_id in user.mails or user.mails_lately(origin.at) >= MAILS_AN_HOUR_MAX:
+        return []
+    if kind is MailKind.ACCOUNT_EXISTS and not user.email_verified:
+        kind = MailKind.VERIFY_EMAIL  # They may have lost the first one.
+    return [_wanted(user.user_id, mail_id, kind, origin.at)]
+
+
+def _wanted(user_id: str, mail_id: str, kind: MailKind, at: datetime) -> MailWanted:
+    return MailWanted(
+        user_id=user_id,
+        mail_id=mail_id,
+        kind=kind,
+        wanted_at=at,
+        expires_at=at + LIFETIMES.get(kind, timedelta()),
+    )
+
+
+def _use(command: UseProof, user: User, origin: Origin) -> Sequence[Event]:
+    mail = user.mails.get(command.mail_id)
+    if mail is None or user.is_erased or not mail.proves(command.kind, origin.at):
+        raise ProofRefused
+    if user.is_banned:
+        raise Banned
+    if not command.is_right:
+        return [ProofFailed(user_id=user.user_id, mail_id=command.mail_id)]
+    events: list[Event] = [ProofUsed(user_id=user.user_id, mail_id=command.mail_id)]
+    if not user.email_verified:
+        events.append(EmailVerified(user_id=user.user_id))
+    if command.password_hash is not None:
+        keep = command.keep
+        events += _password_set(user, command.password_hash, command.mail_id, origin.at, keep)
+    elif not user.email_verified and mail.kind is not MailKind.VERIFY_EMAIL:
+        events.append(PasswordDropped(user_id=user.user_id))
+    return events
+
+
+def _set_password(command: SetPassword, user: User, origin: Origin) -> Sequence[Event]:
+    if user.password_hash is None or user.is_erased:
+        raise NoAccount
+    if user.password_hash != command.checked_hash:
+        raise CredentialsWrong
+    return _password_set(user, command.password_hash, command.mail_id, origin.at, command.keep)
+
+
+def _password_set(
+    user: User, password_hash: str, mail_id: str, at: datetime, keep: str | None
+) -> list[Event]:
+    """Another password: whoever signed in with the one before is out, and the owner is told."""
+    return [
+        PasswordSet(user_id=user.user_id, hash=password_hash),
+        _sessions_ended(user.user_id, at, keep),
+        _wanted(user.user_id, f"{mail_id}-told", MailKind.PASSWORD_CHANGED, at),
+    ]
+
+
+def _sessions_ended(user_id: str, at: datetime, keep: str | None) -> SessionsEnded:
+    return SessionsEnded(user_id=user_id, kept_session_id=keep, before=at)
+
+
+def _change_profile(name: str, user: User, origin: Origin) -> Sequence[Event]:
+    if user.kind is None or user.is_erased:
+        raise NoAccount
+    if origin.is_suspended:
+        raise ActorSuspended
+    if name == user.display_name:
+        return []
+    return [ProfileChanged(user_id=user.user_id, display_name=name)]
+
+
+def _erase(user: User) -> Sequence[Event]:
+    if user.kind is None:
+        raise NoAccount
+    if user.is_erased:
+        return []
+    released = (
+        []
+        if user.email_name is None
+        else [EmailReleased(name=user.email_name, holder=user.user_id)]
+    )
+    return [UserErased(user_id=user.user_id), *released]
+
+
+# ---------------------------------------------------------------------------------- evolving
+
+
+def evolve_account(user: User, event: AccountEvent) -> User:
+    """What a fact does to a user."""
+    match event:
+        case AccountOpened():
+            user.user_id, user.kind = event.user_id, UserKind.NAMED
+            user.email, user.email_name = event.email, event.email_name
+            user.display_name = event.display_name
+        case EmailVerified():
+            user.email_verified = True
+        case PasswordSet():
+            user.password_hash = event.hash
+        case PasswordDropped():
+            user.password_hash = None
+        case MailWanted():
+            user.mails[event.mail_id] = Mail(event.kind, event.wanted_at, event.expires_at)
+        case ProofUsed(mail_id=mail_id):
+            user.mails[mail_id].is_used = True
+        case ProofFailed(mail_id=mail_id):
+            user.mails[mail_id].failures += 1
+        case ProfileChanged():
+            user.display_name = event.display_name
+        case SessionsEnded():
+            user.sessions_before, user.kept_session_id = event.before, event.kept_session_id
+        case UserErased():
+            user.is_erased = True
+            user.email = user.display_name = user.password_hash = user.email_name = None
+            user.mails = {}
+        case SignUpRepeated():
+            pass
+    return user

@@ -1,0 +1,138 @@
+"""A session: from a sign-in to its end.
+
+Stream      evt.auth.session.{session_id}
+Invariants  a refresh token is used once: one that comes again ends the session; a session that has
+            ended is never renewed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import assert_never
+
+from contracts.auth_private import OpenSession, RotateSession
+from contracts.auth_sessions import (
+    EndSession,
+    RefreshRefused,
+    SessionEnd,
+    SessionEnded,
+    SessionNotFound,
+    SessionOpened,
+    SessionRenewed,
+    SessionsReceipt,
+)
+from libs.kernel.decider import Decider, members
+from libs.kernel.messages import Origin
+
+type SessionCommand = OpenSession | RotateSession | EndSession
+type SessionEvent = SessionOpened | SessionRenewed | SessionEnded
+
+
+@dataclass(slots=True)
+class Session:
+    """The state. `generation` is that of the refresh token that is good now."""
+
+    session_id: str = ""
+    user_id: str = ""
+    opened_at: datetime | None = None
+    generation: int = 0
+    ended: SessionEnd | None = None
+
+
+@dataclass(slots=True)
+class Opened:
+    """What tokens are made for, once the facts are recorded."""
+
+    session_id: str
+    user_id: str
+    generation: int
+    is_over: bool
+    position: int = 0
+
+
+def decide(command: SessionCommand, session: Session, origin: Origin) -> Sequence[SessionEvent]:
+    """The rules. raises RefreshRefused, SessionNotFound"""
+    match command:
+        case OpenSession():
+            return _open(command, session, origin)
+        case RotateSession(generation=generation):
+            if session.opened_at is None or session.ended is not None:
+                raise RefreshRefused
+            if generation != session.generation:
+                return [_ended(session, SessionEnd.REUSED)]
+            return [
+                SessionRenewed(
+                    session_id=session.session_id,
+                    user_id=session.user_id,
+                    generation=generation + 1,
+                )
+            ]
+        case EndSession():
+            if session.user_id != origin.actor:
+                raise SessionNotFound
+            return [] if session.ended else [_ended(session, SessionEnd.SIGNED_OUT)]
+        case _:
+            assert_never(command)
+
+
+def _open(command: OpenSession, session: Session, origin: Origin) -> Sequence[SessionEvent]:
+    if session.opened_at is not None:
+        return []
+    return [
+        SessionOpened(
+            session_id=command.session_id,
+            user_id=command.user_id,
+            method=command.method,
+            device=command.device,
+            opened_at=origin.at,
+        )
+    ]
+
+
+def _ended(session: Session, reason: SessionEnd) -> SessionEnded:
+    return SessionEnded(session_id=session.session_id, user_id=session.user_id, reason=reason)
+
+
+def evolve(session: Session, event: SessionEvent) -> Session:
+    """What a fact does to a session."""
+    match event:
+        case SessionOpened():
+            session.session_id, session.user_id = event.session_id, event.user_id
+            session.opened_at = event.opened_at
+        case SessionRenewed(generation=generation):
+            session.generation = generation
+        case SessionEnded(reason=reason):
+            session.ended = reason
+        case _:
+            assert_never(event)
+    return session
+
+
+def answer(
+    command: SessionCommand, events: Sequence[SessionEvent], session: Session, origin: Origin
+) -> Opened | SessionsReceipt:
+    """What the caller is told; for a session, all of it but the tokens.
+
+    A late retry is told of the generation its own command made.
+    """
+    del origin
+    if isinstance(command, EndSession):
+        return SessionsReceipt(user_id=session.user_id)
+    renewed = [each.generation for each in events if isinstance(each, SessionRenewed)]
+    return Opened(
+        session.session_id,
+        session.user_id,
+        generation=renewed[0] if renewed else 0,
+        is_over=session.ended is not None,
+    )
+
+
+SESSION: Decider[SessionCommand, SessionEvent, Session] = Decider(
+    aggregate="session",
+    commands=members(SessionCommand),
+    events=members(SessionEvent),
+    state=Session,
+    decide=decide,
+    evolve=evolve,
+    answer=answer,
+)
