@@ -16,3 +16,10 @@ class Settings(BaseSettings):
         "Where browsers find the gateway (https://api.example); empty when it is with the pages.",
         pattern=r"^(https?://[^/\s;,'\"]+)?$",
     )
+    mailbox_port: int = setting(
+        0,
+        "For development: where mail is caught, to be shown on /dev/mail; 0 catches none.",
+        "port",
+        ge=0,
+        le=65535,
+    )

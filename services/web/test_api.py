@@ -15,7 +15,7 @@ from contracts.catalog import Show, Shows, ShowStatus, ShowSummary
 from contracts.voting import Ballots, BallotUnknown
 from libs.kernel.errors import BacklineError, Invalid, NotFound, RemoteProblem, Unavailable
 from services.web.adapters.asking import Answer
-from services.web.api import create_pages
+from services.web.api.pages import create_pages
 from services.web.settings import Settings
 
 
@@ -47,6 +47,7 @@ class Answers:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.sent: list[tuple[str, dict[str, Any], str | None]] = []
         self.answers: dict[str, Any] = {
             "catalog.get-show": Show(show=_show("shw_1"), setlist=None),
             "catalog.list-shows": Shows(shows=[_show("shw_1")], next=None),
@@ -54,6 +55,15 @@ class Answers:
             "voting.get-tally": BallotUnknown(),
             "voting.list-ballots": Ballots(ballots=[]),
         }
+
+    async def send(
+        self, command: str, args: dict[str, Any], command_id: str | None
+    ) -> dict[str, Any]:
+        self.sent.append((command, args, command_id))
+        answer = self.answers[command]
+        if isinstance(answer, BacklineError):
+            raise answer
+        return dict(answer)
 
     async def __call__(self, query: str, args: Mapping[str, Any]) -> Answer:
         self.asked.append((query, dict(args)))
@@ -71,7 +81,7 @@ def answers() -> Answers:
 
 
 def _client(settings: Settings, answers: Answers) -> TestClient[Any]:
-    pages = cast(Any, create_pages(settings, answers))
+    pages = cast(Any, create_pages(settings, answers, answers.send))
     return TestClient(pages, raise_server_exceptions=False)
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import uvicorn
 
+from libs.kernel.errors import Unavailable
 from services.web.adapters.asking import Answer
-from services.web.api import create_pages
+from services.web.api.pages import create_pages
 from services.web.settings import Settings
 from tests.browser.fake_gateway import FakeGateway
 from tests.browser.stage import Stage
@@ -22,7 +23,7 @@ class Theatre:
 
     def __init__(self) -> None:
         self.stage = Stage()
-        self.gateway = FakeGateway(self.stage, create_pages(Settings(), self._ask))
+        self.gateway = FakeGateway(self.stage, create_pages(Settings(), self._ask, _refuse))
         self._socket = socket.create_server(("127.0.0.1", 0))
         config = uvicorn.Config(
             self.gateway, log_level="warning", lifespan="on", timeout_graceful_shutdown=1
@@ -67,3 +68,7 @@ class Theatre:
             await self._server.serve(sockets=[self._socket])
 
         asyncio.run(serve())
+
+
+async def _refuse(name: str, _args: dict[str, Any], _command_id: str | None) -> dict[str, Any]:
+    raise Unavailable(f"nobody carries out {name} on a stage")

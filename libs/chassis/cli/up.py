@@ -12,6 +12,7 @@ from rich.panel import Panel
 
 from libs.chassis.settings import LocalSettings, ProcessSettings, SettingsInvalid
 from libs.stack.data_lock import DataInUse
+from libs.stack.ports import free_ports
 from libs.stack.processes import ChildFailed
 from libs.stack.supervisor import Plan, PortTaken, Supervisor
 
@@ -25,7 +26,7 @@ PROCESSES = (
 )
 """What runs together: the gateway has its process, and so has the owner that everyone waits for."""
 
-DEVELOPMENT = {"BACKLINE_AUTH_DEVELOPMENT_USERS": "member"}
+DEVELOPMENT_USERS = {"BACKLINE_AUTH_DEVELOPMENT_USERS": "member"}
 """Unless set otherwise. All of this listens on 127.0.0.1 only, to developers."""
 
 EXIT_FAILED = 1
@@ -76,7 +77,7 @@ def up(
         before={"preparing streams and buckets": (*_BACKLINE, "prepare")},
         processes={" ".join(group): (*_BACKLINE, "run", *group) for group in groups},
         after={"seeding a first show": (*_BACKLINE, "seed")} if seed else {},
-        environment={**DEVELOPMENT, **os.environ},
+        environment={**_development(port), **os.environ},
     )
     try:
         asyncio.run(_run(plan, screen))
@@ -89,6 +90,21 @@ def up(
     except (ChildFailed, OSError) as failure:
         screen.trouble(str(failure))
         raise typer.Exit(EXIT_FAILED) from None
+
+
+def _development(port: int) -> dict[str, str]:
+    """What is so on a developer's machine unless it is set otherwise. Mail is caught, and shown on
+    the page /dev/mail.
+    """
+    if "BACKLINE_AUTH_SMTP_URL" in os.environ:
+        return DEVELOPMENT_USERS
+    (mailbox_port,) = free_ports(1)
+    return {
+        **DEVELOPMENT_USERS,
+        "BACKLINE_MAILBOX_PORT": str(mailbox_port),
+        "BACKLINE_AUTH_SMTP_URL": f"smtp://127.0.0.1:{mailbox_port}",
+        "BACKLINE_AUTH_BASE_URL": f"http://127.0.0.1:{port}",
+    }
 
 
 async def _run(plan: Plan, screen: "_Screen") -> None:

@@ -41,6 +41,8 @@ export { Store } from "./store.js";
  * @property {TokenStorage | null} [storage] Where the session is kept, `localStorage` if there is one.
  * @property {typeof globalThis.WebSocket} [WebSocket]
  * @property {typeof globalThis.fetch} [fetch]
+ * @property {(() => Promise<import("./session.js").Credentials | null>) | null} [renew] Asks for the next
+ *   token of somebody who signed in; null says that the session is over.
  * @property {BackoffLimits} [backoff]
  * @property {number} [attemptTimeoutMs] How long one attempt of a command or question may take.
  * @property {number} [connectTimeoutMs]
@@ -70,6 +72,7 @@ export class Client {
     this.session = new Session({
       storage: options.storage === undefined ? browserStorage() : options.storage,
       startGuest: () => this.#startGuest(),
+      renew: options.renew ?? null,
     });
     this.live = new LiveConnection({
       url: `${base.protocol === "https:" ? "wss" : "ws"}://${base.host}/v1/live`,

@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * Who we are: a user id and the token that shows it, kept in the browser's storage and shared by all of
- * its tabs.
+ * its tabs. Who signed in has a session: its token is short, and renewed before it ends.
  *
  * @module
  */
@@ -12,11 +12,17 @@ import { Store } from "./store.js";
  * @typedef {object} Credentials
  * @property {string} user_id
  * @property {string} token
+ * @property {string} [session_id] of somebody who signed in; a guest has none
+ * @property {string} [expires_at] when the token ends
+ * @property {string | null} [display_name]
+ * @property {string[]} [roles]
  *
  * @typedef {Pick<Storage, "getItem" | "setItem" | "removeItem">} TokenStorage
  */
 
 const STORED_AS = "backline.session";
+const RENEW_BEFORE_MS = 60_000;
+const TRY_AGAIN_MS = 5_000;
 
 /** @implements {Readable<Credentials | null>} */
 export class Session {
@@ -26,17 +32,24 @@ export class Session {
   /** @type {Promise<Credentials> | null} */
   #starting = null;
   #startGuest;
+  #renew;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
   #watching = new AbortController();
 
   /**
    * @param {object} options
    * @param {TokenStorage | null} options.storage null keeps the session in memory alone
    * @param {() => Promise<Credentials>} options.startGuest asks the server for a guest session
+   * @param {(() => Promise<Credentials | null>) | null} [options.renew] asks for the next token of a session;
+   *   null says that the session is over
    */
-  constructor({ storage, startGuest }) {
+  constructor({ storage, startGuest, renew = null }) {
     this.#storage = storage;
     this.#startGuest = startGuest;
+    this.#renew = renew;
     this.#store = new Store(this.#stored());
+    this.#renewInTime();
     // Only in browsers, and only heard by the other tabs: one signs in, all are signed in.
     globalThis.addEventListener?.(
       "storage",
@@ -71,21 +84,56 @@ export class Session {
   signIn(credentials) {
     this.#keep(credentials);
     this.#store.set(credentials);
+    this.#renewInTime();
   }
 
   signOut() {
+    clearTimeout(this.#timer);
     this.#keep(null);
     this.#store.set(null);
   }
 
   /** The server does not accept this token any more. @param {string | null} token */
   drop(token) {
-    if (this.getSnapshot()?.token === token) this.signOut();
+    const present = this.getSnapshot();
+    if (present?.token !== token) return;
+    if (present?.session_id === undefined || this.#renew === null) this.signOut();
+    else void this.#renewNow();
   }
 
   /** Stop listening to the other tabs. */
   close() {
+    clearTimeout(this.#timer);
     this.#watching.abort();
+  }
+
+  #renewInTime() {
+    clearTimeout(this.#timer);
+    const present = this.getSnapshot();
+    if (present?.session_id === undefined || this.#renew === null) return;
+    const left = Date.parse(present.expires_at ?? "") - Date.now() - RENEW_BEFORE_MS;
+    this.#timer = setTimeout(() => void this.#renewNow(), Math.max(0, left || 0));
+  }
+
+  /** One tab renews, and all have the new token: a refresh token is good once. */
+  async #renewNow() {
+    clearTimeout(this.#timer);
+    const before = this.getSnapshot()?.token;
+    await alone(async () => {
+      const stored = this.#stored();
+      if (stored?.token !== before) {
+        this.#adopt(stored);
+        return;
+      }
+      try {
+        const renewed = (await this.#renew?.()) ?? null;
+        if (renewed === null) this.signOut();
+        else this.signIn(renewed);
+      } catch {
+        // Nobody answers: the session may well be good, so ask again.
+        this.#timer = setTimeout(() => void this.#renewNow(), TRY_AGAIN_MS);
+      }
+    });
   }
 
   async #beginGuest() {
@@ -103,14 +151,16 @@ export class Session {
 
   /** @param {Credentials | null} credentials */
   #adopt(credentials) {
-    if (credentials?.token !== this.getSnapshot()?.token) this.#store.set(credentials);
+    if (credentials?.token === this.getSnapshot()?.token) return;
+    this.#store.set(credentials);
+    this.#renewInTime();
   }
 
   /** @returns {Credentials | null} */
   #stored() {
     try {
-      const { user_id, token } = JSON.parse(this.#storage?.getItem(STORED_AS) ?? "null") ?? {};
-      return typeof user_id === "string" && typeof token === "string" ? { user_id, token } : null;
+      const stored = JSON.parse(this.#storage?.getItem(STORED_AS) ?? "null") ?? {};
+      return typeof stored.user_id === "string" && typeof stored.token === "string" ? stored : null;
     } catch {
       // Storage closed to us, or written by someone else: then nobody is signed in yet.
       return null;

@@ -5,6 +5,7 @@
  * @module
  */
 import { createClient } from "../client/index.js";
+import { renewSession, showWho } from "./who.js";
 /** @import { Client, LiveQuery } from "../client/index.js" */
 
 /**
@@ -23,7 +24,9 @@ export function readState() {
 
 /** @param {{gateway_url: string}} state @returns {Client} */
 export function connect({ gateway_url }) {
-  return createClient(gateway_url === "" ? {} : { url: gateway_url });
+  const client = createClient({ ...(gateway_url !== "" && { url: gateway_url }), renew: renewSession });
+  showWho(client);
+  return client;
 }
 
 /**

@@ -1,4 +1,4 @@
-"""HTTP in: the pages, the files they are made of, and what is said when something is missing."""
+"""The pages, the files they are made of, and what is said when something is missing."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,8 @@ from litestar.params import FromPath, FromQuery
 from pydantic import TypeAdapter, ValidationError
 
 from contracts.catalog import When
-from libs.chassis.asgi import Application, Message, Receive, Scope, Send
+from libs.chassis import asgi
+from libs.chassis.asgi import Application, Message, Receive, Scope
 from libs.kernel.errors import BacklineError, NotFound
 from libs.kernel.ids import Id
 from services.web.adapters.asking import (
@@ -24,11 +25,13 @@ from services.web.adapters.asking import (
     ask_for_more,
 )
 from services.web.adapters.assets import Asset, Assets
+from services.web.adapters.mailbox import CaughtMail, Mailbox
+from services.web.api.sessions import Send, session_handlers
 from services.web.queries.show_page import show_page
 from services.web.queries.shows_page import shows_page
 from services.web.settings import Settings
 
-_TEMPLATES = Path(__file__).parent / "templates"
+_TEMPLATES = Path(__file__).parents[1] / "templates"
 _FOR_GOOD = "public, max-age=31536000, immutable"
 _ASK_EVERY_TIME = "no-cache"
 _CURSOR_LENGTH_MAX = 1000
@@ -37,10 +40,25 @@ _ids: TypeAdapter[str] = TypeAdapter(Id)
 logger = structlog.get_logger(__name__)
 
 
-def create_pages(settings: Settings, ask: Ask) -> Application:
+_ACCOUNT_PAGES = {
+    "/sign-in": "sign_in.html",
+    "/sign-up": "sign_up.html",
+    "/confirm": "confirm.html",
+    "/reset-password": "reset_password.html",
+    "/account": "account.html",
+    "/admin/users": "users.html",
+}
+"""Pages whose content is for one person, and so is filled in by the browser alone."""
+
+
+def create_pages(
+    settings: Settings, ask: Ask, send: Send, mailbox: Mailbox | None = None
+) -> Application:
     """The pages as an ASGI application.
 
-    ask  the way to every other service
+    ask      the way to every other service, for questions
+    send     the way for the commands by which somebody signs in
+    mailbox  whose mails are shown; None shows none
     """
     pages = _Pages(settings, ask, Assets())
 
@@ -53,6 +71,16 @@ def create_pages(settings: Settings, ask: Ask) -> Application:
     @get(["/shows/{show_id:str}"], media_type=MediaType.HTML)
     async def show(show_id: FromPath[str]) -> Response[str]:
         return await pages.show(show_id)
+
+    @get(list(_ACCOUNT_PAGES), media_type=MediaType.HTML)
+    async def account(request: Request[Any, Any, Any]) -> Response[str]:
+        return pages.account(_ACCOUNT_PAGES[request.url.path])
+
+    @get(["/dev/mail"], media_type=MediaType.HTML)
+    async def mails() -> Response[str]:
+        if mailbox is None:
+            raise NotFound
+        return pages.mails(list(mailbox.mails))
 
     @get(["/static/{path:path}", "/client/{path:path}"])
     async def file(request: Request[Any, Any, Any]) -> Response[bytes]:
@@ -68,7 +96,7 @@ def create_pages(settings: Settings, ask: Ask) -> Application:
         )
 
     application = Litestar(
-        [front, show, file, versioned_file],
+        [front, show, account, mails, file, versioned_file, *session_handlers(send)],
         exception_handlers={
             BacklineError: pages.on_refusal,
             HTTPException: pages.on_http_error,
@@ -83,7 +111,7 @@ def create_pages(settings: Settings, ask: Ask) -> Application:
 def _with_headers(application: Application, headers: list[tuple[bytes, bytes]]) -> Application:
     """The same application with more headers; and HEAD answered as GET is, without the body."""
 
-    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+    async def answer(scope: Scope, receive: Receive, send: asgi.Send) -> None:
         is_head = scope["type"] == "http" and scope["method"] == "HEAD"
 
         async def send_on(message: Message) -> None:
@@ -181,6 +209,13 @@ class _Pages:
         }
         return self._render("show.html", page=page, state=state)
 
+    def account(self, template: str) -> Response[str]:
+        return self._render(template, state={"gateway_url": self._gateway_url})
+
+    def mails(self, mails: list[CaughtMail]) -> Response[str]:
+        shown = [(mail, [_parts(line) for line in mail.text.splitlines()]) for mail in mails]
+        return self._render("mails.html", mails=shown)
+
     def file(self, request: Request[Any, Any, Any], path: str, cached: str) -> Response[bytes]:
         asset = self.assets.find(path)
         if asset is None:
@@ -231,6 +266,11 @@ class _Pages:
             media_type=MediaType.HTML,
             headers={"cache-control": _ASK_EVERY_TIME},
         )
+
+
+def _parts(line: str) -> tuple[str, str]:
+    """A line of a mail, and where it leads if it is a link."""
+    return line, line if line.startswith(("http://", "https://")) else ""
 
 
 def _headers(settings: Settings) -> list[tuple[bytes, bytes]]:

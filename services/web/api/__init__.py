@@ -1,0 +1,1 @@
+"""HTTP in: the pages, and the cookie that keeps somebody signed in."""
