@@ -376,8 +376,9 @@ class GetMe(Query[User]):
 
 @query("auth.list-users", access=Access.ADMIN, watches=("users",))
 class ListUsers(Query[Users]):
-    """Users by kind, by role, or those who are suspended."""
+    """Users by kind, by role, those who are suspended, or by a part of their name or address."""
 
+    search: Annotated[str, StringConstraints(max_length=100)] | None = None
     kind: UserKind | None = None
     role: UserRole | None = None
     suspended: bool | None = None

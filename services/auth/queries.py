@@ -126,6 +126,12 @@ def _session(row: RowMapping) -> OwnSession:
 def _page(query: ListUsers) -> Select[Any]:
     """The page, and one row more when there are more."""
     statement = select(users)
+    if query.search:
+        part = query.search
+        statement = statement.where(
+            users.c.email.icontains(part, autoescape=True)
+            | users.c.display_name.icontains(part, autoescape=True)
+        )
     if query.kind is not None:
         statement = statement.where(users.c.kind == query.kind)
     if query.role is not None:

@@ -67,6 +67,19 @@ class House:
             self._process.send_signal(signal.SIGINT)
             self._process.wait(STOP_SECONDS_MAX)
 
+    def backline(self, *arguments: str) -> str:
+        """Run a command of `backline` on this installation. returns what it prints"""
+        ran = subprocess.run(
+            [sys.executable, "-P", "-m", "libs.chassis.cli", *arguments],
+            env={**os.environ, "BACKLINE_DATA": str(self._data)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        return ran.stdout
+
     def kill_gateway(self) -> None:
         """End the gateway as a crash would; whoever keeps it up starts it again."""
         assert self._process

@@ -55,8 +55,30 @@ def create(
         )
 
 
-def _fail(message: str) -> NoReturn:
-    sys.stderr.write(f"backline admin create: {message}\n")
+@app.command()
+def grant(
+    email: Annotated[str, typer.Argument(help="The address of somebody who has an account.")],
+    role: Annotated[str, typer.Option(help="member, moderator or admin.")] = "admin",
+) -> None:
+    """Trust somebody who has signed up with more, or with less.
+
+    It speaks as the service auth, so only who can read the secrets of the installation can do this.
+    """
+    from libs.chassis.secrets import SecretMissing
+    from libs.chassis.settings import SettingsInvalid
+    from libs.kernel.errors import BacklineError
+
+    try:
+        user_id = asyncio.run(_grant(email, role))
+    except (BacklineError, SecretMissing, SettingsInvalid) as error:
+        _fail(str(error), "grant")
+    if user_id is None:
+        _fail(f"nobody has an account with {email}", "grant")
+    sys.stdout.write(f"{user_id} is {role} now\n")
+
+
+def _fail(message: str, command: str = "create") -> NoReturn:
+    sys.stderr.write(f"backline admin {command}: {message}\n")
     raise typer.Exit(EXIT_FAILED) from None
 
 
@@ -70,6 +92,26 @@ def _command(name: str) -> "RegisterUser":
     arguments = {"user_id": user_id, "display_name": name, "role": UserRole.ADMIN}
     command: RegisterUser = registry.command_of[RegisterUser].adapter.validate_python(arguments)
     return command
+
+
+async def _grant(email: str, role: str) -> str | None:
+    """The id of the user of an address, who has the role from then on; None when there is none."""
+    from contracts.auth import ListUsers, SetRole, UserRole
+    from libs.chassis.command_line import running_bus
+    from libs.kernel.errors import Invalid
+    from libs.kernel.messages import service_caller
+
+    if role not in list(UserRole):
+        raise Invalid(f"{role} is no role: {', '.join(UserRole)}")
+    async with running_bus("auth") as bus:
+        caller = service_caller("auth")
+        found = await bus.ask(ListUsers(search=email.strip()), caller=caller)
+        for user in found.result["users"]:
+            if (user["email"] or "").casefold() == email.strip().casefold():
+                command = SetRole(user_id=user["user_id"], role=UserRole(role))
+                await bus.send(command, caller=caller)
+                return str(user["user_id"])
+    return None
 
 
 async def _create(command: "RegisterUser") -> dict[str, Any]:

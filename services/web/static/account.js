@@ -119,6 +119,11 @@ if (document.querySelector("[data-signed-in]") !== null && client.session.getSna
   location.replace("/sign-in");
 }
 
+const confirming = /** @type {HTMLFormElement | null} */ (document.querySelector('[data-form="proof"]'));
+if (confirming !== null && proof === "") {
+  say(confirming, "Open the link in your mail once more: it was left behind.", true);
+}
+
 if (proof !== "") {
   show("reset");
   document.querySelector('[data-form="send-password-reset"]')?.setAttribute("hidden", "");

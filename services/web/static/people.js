@@ -68,7 +68,6 @@ export function sessionRow(session, isHere, end) {
 
 /** @param {HTMLElement} body @param {Client} client @param {SendCommand} command */
 export function showUsers(body, client, command) {
-  const listed = client.query("auth.list-users", { limit: 100 }, { personal: true });
   const said = element("users-said");
   /** @param {string} name @param {Record<string, unknown>} args */
   const send = (name, args) =>
@@ -79,14 +78,25 @@ export function showUsers(body, client, command) {
         said.removeAttribute("hidden");
       },
     );
-  listed.subscribe(() => {
-    const { result, problem } = listed.getSnapshot();
-    if (problem) {
-      setText(said, problem.title);
-      said.removeAttribute("hidden");
-    }
-    body.replaceChildren(...(result?.users ?? []).map((/** @type {any} */ user) => userRow(user, send)));
-  });
+  let stop = () => {};
+  /** @param {string} search */
+  const list = (search) => {
+    stop();
+    const listed = client.query("auth.list-users", { limit: 100, ...(search && { search }) }, { personal: true });
+    const draw = () => {
+      const { result, problem } = listed.getSnapshot();
+      if (problem) {
+        setText(said, problem.title);
+        said.removeAttribute("hidden");
+      }
+      body.replaceChildren(...(result?.users ?? []).map((/** @type {any} */ user) => userRow(user, send)));
+    };
+    stop = listed.subscribe(draw);
+    draw();
+  };
+  const search = /** @type {HTMLInputElement} */ (element("search").querySelector("input"));
+  search.addEventListener("input", () => list(search.value.trim()));
+  list("");
 }
 
 /** @param {any} user @param {SendCommand} send */

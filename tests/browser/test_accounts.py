@@ -1,0 +1,167 @@
+"""An account, as its owner meets it: made, used on two devices, and left."""
+
+import json
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from libs.kernel.ids import new_id
+from tests.browser.house import House
+from tests.browser.looking import vote, voted
+from tests.browser.tabs import Tabs
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+
+PASSWORD = "a harmonica in the rain"
+
+
+def an_address() -> str:
+    return f"{new_id()}@example.org".lower()
+
+
+def fill(page: Page, form: str, **fields: str) -> None:
+    """Fill a form in and send it."""
+    for name, value in fields.items():
+        page.locator(f"[data-form={form}] [name={name}]").fill(value)
+    page.locator(f"[data-form={form}] button").click()
+
+
+def said(page: Page, form: str) -> str:
+    shown = page.locator(f"[data-form={form}] [data-said]")
+    expect(shown).to_be_visible()
+    return shown.inner_text()
+
+
+def follow_mail(page: Page, address: str, subject: str) -> None:
+    """Open the link of a mail to an address."""
+    mails = page.locator("article", has_text=address).filter(has_text=subject)
+    link = mails.first.get_by_role("link")
+    for _ in range(50):
+        page.goto("/dev/mail")
+        if link.count():
+            break
+        page.wait_for_timeout(100)
+    link.click()
+
+
+def signed_up(page: Page, address: str) -> None:
+    page.goto("/sign-up")
+    fill(page, "sign-up", display_name="Ann", email=address, password=PASSWORD)
+    assert "Look into your mail" in said(page, "sign-up")
+    follow_mail(page, address, "Confirm your address")
+    fill(page, "proof")
+    expect(who(page)).to_have_text("Ann")
+
+
+def who(page: Page) -> Locator:
+    return page.locator("#who")
+
+
+def test_keeps_the_vote_of_a_guest_who_signs_up(house: House, tabs: Tabs) -> None:
+    show_id, songs = house.open_ballot()
+    page = tabs.open(f"/shows/{show_id}")
+    vote(page, songs[1])
+    expect(voted(page)).to_contain_text("You voted for")
+    signed_up(page, an_address())
+    page.goto(f"/shows/{show_id}")
+    expect(voted(page)).to_contain_text("You voted for")
+    assert house.count(show_id, songs[1]) == 1
+    assert tabs.complaints == []
+
+
+def test_is_out_on_the_other_device_at_once(house: House, tabs: Tabs) -> None:
+    address = an_address()
+    here = tabs.open("/")
+    signed_up(here, address)
+    there = tabs.open("/sign-in")
+    fill(there, "sign-in", email=address, password="not this one")
+    assert said(there, "sign-in") == "The address or the password is not right."
+    fill(there, "sign-in", email=address, password=PASSWORD)
+    expect(who(there)).to_have_text("Ann")
+    there.goto("/account")
+    here.goto("/account")
+    expect(here.locator("#sessions li")).to_have_count(2)
+    here.locator("#end-others").click()
+    expect(who(there)).to_have_text("Sign in")
+    expect(here.locator("#sessions li")).to_have_count(1)
+    here.reload()
+    expect(who(here)).to_have_text("Ann")
+
+
+def test_signs_in_by_mail_and_sets_another_password(house: House, tabs: Tabs) -> None:
+    address = an_address()
+    page = tabs.open("/")
+    signed_up(page, address)
+    page.goto("/account")
+    page.locator("#sign-out").click()
+    expect(who(page)).to_have_text("Sign in")
+    page.goto("/reset-password")
+    fill(page, "send-password-reset", email=address)
+    assert "on its way" in said(page, "send-password-reset")
+    follow_mail(page, address, "Set another password")
+    fill(page, "reset", password="another one, much better")
+    expect(who(page)).to_have_text("Ann")
+    other = tabs.open("/sign-in")
+    fill(other, "send-sign-in-mail", email=address)
+    assert "on its way" in said(other, "send-sign-in-mail")
+    follow_mail(other, address, "Your link to sign in")
+    expect(other).to_have_url(f"{house.url}/confirm")  # What it proves stays out of the history.
+    fill(other, "proof")
+    expect(who(other)).to_have_text("Ann")
+
+
+def test_renews_a_session_whose_token_is_old(house: House, tabs: Tabs) -> None:
+    page = tabs.open("/")
+    signed_up(page, an_address())
+    before = page.evaluate("localStorage.getItem('backline.session')")
+    aged = json.loads(before) | {"expires_at": "2020-01-01T00:00:00Z"}
+    page.evaluate("text => localStorage.setItem('backline.session', text)", json.dumps(aged))
+    page.reload()
+    expect(who(page)).to_have_text("Ann")
+    for _ in range(50):
+        now = page.evaluate("localStorage.getItem('backline.session')")
+        if json.loads(now)["token"] != json.loads(before)["token"]:
+            break
+        page.wait_for_timeout(100)
+    else:
+        pytest.fail("the token was not renewed")
+    assert "refresh_token" not in now
+
+
+def test_gives_a_copy_and_then_forgets(house: House, tabs: Tabs, tmp_path: Path) -> None:
+    address = an_address()
+    page = tabs.open("/")
+    signed_up(page, address)
+    page.goto("/account")
+    with page.expect_download() as download:
+        page.locator("#export").click()
+    download.value.save_as(tmp_path / "held.json")
+    assert json.loads((tmp_path / "held.json").read_text())["email"] == address
+    fill(page, "erase-me", password=PASSWORD)
+    expect(who(page)).to_have_text("Sign in")
+    page.goto("/sign-in")
+    fill(page, "sign-in", email=address, password=PASSWORD)
+    assert said(page, "sign-in") == "The address or the password is not right."
+
+
+def test_lets_an_administrator_find_and_ban_a_user(house: House, tabs: Tabs) -> None:
+    chief, member = an_address(), an_address()
+    admin, other = tabs.open("/"), tabs.open("/")
+    signed_up(admin, chief)
+    signed_up(other, member)
+    admin.goto("/admin/users")
+    expect(admin.locator("#users-said")).to_be_visible()
+    house.backline("admin", "grant", chief)
+    admin.goto("/admin/users")
+    admin.locator("[name=search]").fill(member)
+    expect(admin.locator("#users tr")).to_have_count(1)
+    admin.on("dialog", lambda dialog: dialog.accept("spam"))
+    admin.get_by_role("button", name="Ban", exact=True).click()
+    expect(admin.locator("#users")).to_contain_text("banned")
+    expect(who(other)).to_have_text("Sign in")
+
+
+def test_says_that_a_page_is_for_those_who_signed_in(house: House, tabs: Tabs) -> None:
+    page = tabs.open("/account")
+    expect(page).to_have_url(f"{house.url}/sign-in")
