@@ -1,10 +1,14 @@
 """What `auth` says to itself: commands that follow once something was looked up or shown."""
 
+from datetime import datetime
+from enum import StrEnum
+
 from contracts.auth import Session, UserId
 from contracts.auth_accounts import AccountReceipt, MailKind, MailReceipt
 from contracts.auth_sessions import SessionId, SignInMethod
+from libs.kernel.errors import Rejected
 from libs.kernel.ids import Id
-from libs.kernel.messages import Access, Command, command
+from libs.kernel.messages import Access, Command, View, command, view
 
 
 @command("auth.open-account", key="user_id", access=Access.SERVICE)
@@ -17,6 +21,50 @@ class OpenAccount(Command[MailReceipt]):
     password_hash: str
     display_name: str | None
     mail_id: Id
+
+
+class AddressTaken(Rejected):
+    code = "auth.address-taken"
+    title = "Another user has this address."
+
+
+class ImportOutcome(StrEnum):
+    NEW = "new"
+    UNCHANGED = "unchanged"
+
+
+@view
+class ImportReceipt(View):
+    """What became of a user of another system."""
+
+    user_id: UserId
+    outcome: ImportOutcome
+    position: int = 0
+
+
+@command("auth.import-user", key="user_id", access=Access.SERVICE, rejections=(AddressTaken,))
+class ImportUser(Command[ImportReceipt]):
+    """Take a user over from another system, once.
+
+    password_hash   as that system wrote it, with the name of its kind in front; None: no password
+    """
+
+    user_id: UserId
+    email: str
+    email_name: Id
+    email_verified: bool
+    password_hash: str | None
+    display_name: str | None
+    registered_at: datetime
+
+
+@command("auth.rehash-password", key="user_id", access=Access.SERVICE)
+class RehashPassword(Command[AccountReceipt]):
+    """The same password, hashed as we hash them: nobody has to sign in again."""
+
+    user_id: UserId
+    checked_hash: str
+    password_hash: str
 
 
 @command("auth.want-mail", key="user_id", access=Access.SERVICE)

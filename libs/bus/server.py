@@ -102,17 +102,18 @@ class _QueryServer:
     async def _ask(self, message: Msg, spec: QuerySpec, handler: Handler) -> Answer:
         try:
             body = orjson.loads(message.data)
-            query = spec.adapter.validate_python(body["args"])
+            args, after = body["args"], body["after"]
             caller = Caller(user_id=body["actor"], roles=tuple(body["roles"]))
-            after = body["after"]
             if not isinstance(after, int | None) or not isinstance(caller.user_id, str):
                 raise TypeError
-        except ValidationError as error:
-            raise Invalid(describe(error)) from None
         except (orjson.JSONDecodeError, KeyError, TypeError):
             raise Invalid("not a query") from None
         if not spec.access.admits(caller):
             raise (Forbidden if caller.user_id else Unauthenticated)(f"{spec.name} is not for you")
+        try:
+            query = spec.adapter.validate_python(args)
+        except ValidationError as error:
+            raise Invalid(describe(error)) from None
         return await handler(query, caller, after)
 
 

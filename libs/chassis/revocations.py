@@ -3,19 +3,22 @@
 Kept for as long as such a token could still be shown, and no longer.
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from libs.chassis.tokens import Identity
 from libs.kernel.clock import Clock
-from libs.kernel.errors import Unauthenticated
+from libs.kernel.errors import Unauthenticated, Unavailable
 
 KEPT_SECONDS: Final = 8 * 24 * 3600.0
 """Longer than any token is good."""
 
 PRUNE_EVERY: Final = 10_000
+PATIENCE_SECONDS: Final = 2.0
 
 
 class TokenRevoked(Unauthenticated):
@@ -36,19 +39,35 @@ class _Standing:
     roles_before: float = 0.0
 
 
+class RevocationsUnknown(Unavailable):
+    code = "revocations-unknown"
+    title = "Nobody can tell yet whether this token is still good; try again shortly."
+
+
 class Revocations:
-    """Tells whether a token was taken back."""
+    """Tells whether a token was taken back. Takes none before it knows what was so far."""
 
     def __init__(self, clock: Clock) -> None:
+        self._known = asyncio.Event()
         self._clock = clock
         self._sessions: dict[str, float] = {}
         self._users: dict[str, _Standing] = {}
         self._learned = 0
 
     def check(self, identity: Identity) -> None:
-        """Raises   TokenRevoked"""
+        """Let a token pass. raises   TokenRevoked, RevocationsUnknown"""
+        if not self._known.is_set():
+            raise RevocationsUnknown(retry_after_seconds=0.5)
         if not self.is_good(identity):
             raise TokenRevoked
+
+    async def wait(self) -> None:
+        """Return once it is known what was taken back so far, or it takes too long to wait for."""
+        if self._known.is_set():
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await self._known.wait()
 
     def is_good(self, identity: Identity) -> bool:
         """Whether a token that is valid by itself still is."""
@@ -65,6 +84,7 @@ class Revocations:
 
     def learn(self, revocations: Iterable[Mapping[str, Any]]) -> set[str]:
         """Take in what was revoked, as `auth.list-revocations` tells it. Returns whose tokens."""
+        self._known.set()
         users = set()
         for each in revocations:
             user_id, before = each["user_id"], _seconds(each["before"])

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from libs.chassis.revocations import Revocations, TokenRevoked
+from libs.chassis.revocations import Revocations, RevocationsUnknown, TokenRevoked
 from libs.chassis.tokens import Identity
 from libs.testkit.clock import FakeClock
 from libs.testkit.spec import NOW
@@ -34,7 +34,12 @@ def known(*revocations: dict[str, Any]) -> Revocations:
 
 
 def test_takes_every_token_when_nothing_was_revoked() -> None:
-    Revocations(FakeClock()).check(token("s1", age=3))
+    known().check(token("s1", age=3))
+
+
+def test_takes_no_token_before_it_is_known_what_was_revoked() -> None:
+    with pytest.raises(RevocationsUnknown):
+        Revocations(FakeClock()).check(token())
 
 
 def test_refuses_the_tokens_of_a_session_that_ended() -> None:

@@ -33,8 +33,6 @@ from services.auth.settings import DevelopmentUsers, Settings
 
 ENTRY_COMMANDS = (StartGuestSession, StartDevelopmentSession, RefreshSession, RegisterUser)
 
-WITHOUT_SECRETS = "an installation without secrets"
-
 
 def create_app(settings: Settings) -> App:
     """Build the service: the owner of users, their projection, and its queries."""
@@ -56,7 +54,7 @@ def create_app(settings: Settings) -> App:
             users=Users(await runtime.log(), decider),
             bus=await runtime.bus(),
             vault=vault,
-            digests=Digests(runtime.secret("auth.secret") or WITHOUT_SECRETS),
+            digests=Digests(runtime.secret("auth.secret")),
             passwords=Passwords(),
             mailer=Mailer(
                 smtp_url=settings.smtp_url.get_secret_value(),

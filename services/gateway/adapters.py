@@ -61,6 +61,7 @@ class Desk:
         raises  Unauthenticated; Unavailable when nobody can tell
         """
         identity = self._verifier.recall(token) or await self._verifier.verify(token)
+        await self._revocations.wait()
         self._revocations.check(identity)
         return identity
 
@@ -126,8 +127,8 @@ class RevocationFeed:
         self._epoch = ""
         self._position = 0
 
-    async def run(self, on_known: Callable[[], None]) -> None:
-        """Follow until cancelled. Calls `on_known` once all that was revoked so far is known."""
+    async def run(self) -> None:
+        """Follow until cancelled."""
         stop_listening = await self._listen("chg.auth.*", self._on_notice)
         try:
             while True:
@@ -140,8 +141,6 @@ class RevocationFeed:
                     logger.warning("Nobody says what was revoked.", reason=str(error))
                     self._woken.set()
                     await asyncio.sleep(REVOCATIONS_PAUSE_SECONDS)
-                else:
-                    on_known()
         finally:
             await stop_listening()
 

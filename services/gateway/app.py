@@ -84,12 +84,11 @@ class _Gateway:
     async def run(self) -> None:
         """Serve until cancelled."""
         _allow_many_connections()
-        has_begun, is_known = asyncio.Event(), asyncio.Event()
+        has_begun = asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._live.run(has_begun.set))
-            tasks.create_task(self._feed.run(is_known.set))
             await has_begun.wait()
-            await is_known.wait()
+            tasks.create_task(self._feed.run())
             tasks.create_task(self._viewers.run())
             tasks.create_task(
                 serve_queries(self._bus.connection, {GetViewers: self._answer_viewers})

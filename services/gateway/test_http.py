@@ -89,7 +89,9 @@ class Site:
         self.client: httpx2.AsyncClient
         self.listeners: dict[str, OnMessage] = {}
         questions = Questions(MESSAGES, asked_by="gateway")
-        desk = Desk(cast("Bus", self.bus), MESSAGES, system_clock, Revocations(system_clock))
+        revocations = Revocations(system_clock)
+        revocations.learn([])
+        desk = Desk(cast("Bus", self.bus), MESSAGES, system_clock, revocations)
         hub = LiveHub(self.bus, self._listen, CursorSigner(b"secret"), Limits())
         self.live = LiveServer(
             hub=hub,

@@ -12,7 +12,15 @@ import structlog
 import typer
 from rich.console import Console
 
-from tests.bench import figures_bus, figures_edge, figures_growth, figures_live, machine, report
+from tests.bench import (
+    figures_bus,
+    figures_edge,
+    figures_growth,
+    figures_identity,
+    figures_live,
+    machine,
+    report,
+)
 from tests.bench.figure import Figure
 
 FIGURES: dict[str, Callable[..., Coroutine[Any, Any, Figure]]] = {
@@ -27,6 +35,10 @@ FIGURES: dict[str, Callable[..., Coroutine[Any, Any, Figure]]] = {
     "crowd-to-viewers": figures_live.crowd_to_viewers,
     "fan-out": figures_live.fan_out,
     "rebuild": figures_edge.rebuild,
+    "token-check": figures_identity.token_check,
+    "sign-in": figures_identity.sign_in_cost,
+    "renewals": figures_identity.renewals,
+    "revocation": figures_identity.revocation,
     "growth-shows": figures_growth.by_shows,
     "growth-voters": figures_growth.by_voters,
 }

@@ -4,7 +4,7 @@ import ast
 import importlib
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import typer
@@ -17,11 +17,16 @@ _STARTS_A_STACK = "up"
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command that exists and has not been imported yet."""
+    """A command that exists and has not been imported yet.
+
+    modules   where it is; more than one for a group that several services put commands into, each
+              of them giving it its name
+    """
 
     name: str
     help: str
-    module: str
+    modules: tuple[str, ...]
+    is_group: bool = False
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -40,15 +45,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def find_commands(root: Path) -> list[Command]:
-    """Every command there is under a checkout, by name. raises   ValueError when two share one"""
+    """Every command there is under a checkout, by name.
+
+    raises   ValueError when two share one, unless both are groups
+    """
     commands: dict[str, Command] = {}
     for path in _places(root):
         command = _read(path, root)
         if command is None:
             continue
-        if command.name in commands:
-            other = commands[command.name].module
-            raise ValueError(f"two commands are called {command.name}: {command.module}, {other}")
+        other = commands.get(command.name)
+        if other is not None:
+            modules = (*other.modules, *command.modules)
+            if not (command.is_group and other.is_group):
+                raise ValueError(f"two commands are called {command.name}: {', '.join(modules)}")
+            command = replace(other, modules=modules)
         commands[command.name] = command
     return sorted(commands.values(), key=lambda command: command.name)
 
@@ -70,8 +81,14 @@ def _root() -> typer.Typer:
 
 def _load(command: Command) -> typer.core.TyperCommand | typer.core.TyperGroup:
     """Import a command. Completion is an affair of `backline` alone."""
-    loaded = typer.main.get_command(importlib.import_module(command.module).app)
+    loaded, *others = (
+        typer.main.get_command(importlib.import_module(module).app) for module in command.modules
+    )
     assert isinstance(loaded, typer.core.TyperCommand | typer.core.TyperGroup)
+    for other in others:
+        assert isinstance(loaded, typer.core.TyperGroup)
+        assert isinstance(other, typer.core.TyperGroup)
+        loaded.commands.update(other.commands)
     loaded.params = [each for each in loaded.params if not str(each.name).endswith("_completion")]
     return loaded
 
@@ -100,7 +117,8 @@ def _read(path: Path, root: Path) -> Command | None:
     return Command(
         name=_name_argument(call) or service.replace("_", "-"),
         help=docstring.partition("\n")[0],
-        module=".".join(path.relative_to(root).with_suffix("").parts),
+        modules=(".".join(path.relative_to(root).with_suffix("").parts),),
+        is_group=_name_argument(call) is not None,
     )
 
 

@@ -41,9 +41,9 @@ def test_finds_a_command_wherever_one_may_be(tmp_path: Path) -> None:
         '"""Bring in what others know."""\napp = typer.Typer(name="import")\n',
     )
     assert find_commands(tmp_path) == [
-        Command("ballot-paper", "Print ballots.", "services.voting.cli.ballot_paper"),
-        Command("import", "Bring in what others know.", "services.catalog.cli"),
-        Command("projections", "List projections.", "libs.chassis.cli.projections"),
+        Command("ballot-paper", "Print ballots.", ("services.voting.cli.ballot_paper",)),
+        Command("import", "Bring in what others know.", ("services.catalog.cli",), is_group=True),
+        Command("projections", "List projections.", ("libs.chassis.cli.projections",)),
     ]
 
 
@@ -52,6 +52,15 @@ def test_refuses_two_commands_of_one_name(tmp_path: Path) -> None:
         write(tmp_path, f"services/{service}/cli/seed.py", "app = typer.Typer()\n")
     with pytest.raises(ValueError, match="two commands are called seed"):
         find_commands(tmp_path)
+
+
+def test_joins_groups_of_one_name(tmp_path: Path) -> None:
+    for service in ("auth", "catalog"):
+        group = 'import typer\napp = typer.Typer(name="import")\n'
+        write(tmp_path, f"services/{service}/cli/bring_in.py", group)
+    (found,) = find_commands(tmp_path)
+    modules = {f"services.{service}.cli.bring_in" for service in ("auth", "catalog")}
+    assert (found.name, set(found.modules)) == ("import", modules)
 
 
 def test_imports_nothing_heavy_when_asked_for_help() -> None:

@@ -12,6 +12,7 @@ from unicodedata import normalize
 from contracts.auth_accounts import MailKind, ProofRefused
 from contracts.auth_sessions import RefreshRefused
 
+_WITHOUT_SECRETS: Final = "an installation without secrets"
 _CODES: Final = 1_000_000
 _PROOF_KINDS: Final = {
     "v": MailKind.VERIFY_EMAIL,
@@ -33,8 +34,9 @@ class Shown:
 class Digests:
     """Keyed digests of one installation."""
 
-    def __init__(self, secret: str) -> None:
-        self._secret = secret.encode()
+    def __init__(self, secret: str | None) -> None:
+        """`secret` is `auth.secret`; None in an installation without secrets."""
+        self._secret = (secret or _WITHOUT_SECRETS).encode()
 
     def email_name(self, email: str) -> str:
         """What an address is claimed under: the same however it is written, and no way back."""
@@ -48,7 +50,7 @@ class Digests:
         return f"{_LETTERS[kind]}.{user_id}.{mail_id}.{self._text('proof', kind, user_id, mail_id)}"
 
     def read_proof(self, proof: str) -> Shown:
-        """Raises   ProofRefused when we have not made it"""
+        """What a link says. raises   ProofRefused when we have not made it"""
         letter, _, rest = proof.partition(".")
         user_id, _, rest = rest.partition(".")
         mail_id, _, _ = rest.partition(".")

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from hashlib import scrypt
+from hmac import compare_digest
 from pathlib import Path
 from typing import Final
 from unicodedata import normalize
@@ -15,6 +17,9 @@ from contracts.auth_accounts import PasswordCommon
 
 THREADS_MAX: Final = 2
 """argon2 takes 19 MiB and some 20 ms of a core each: more at once would only be slower."""
+
+BETTER_AUTH: Final = "better-auth:"
+"""In front of a hash that was taken over from there."""
 
 _COMMON: Final = Path(__file__).with_name("common_passwords.txt")
 _NOBODYS: Final = "a password that nobody has"
@@ -29,9 +34,13 @@ class Passwords:
         self._nobodys = self._hasher.hash(_NOBODYS)
 
     async def hash(self, password: str) -> str:
-        """Raises   PasswordCommon"""
+        """The hash of a new password. raises   PasswordCommon"""
         if _plain(password).casefold() in _common():
             raise PasswordCommon
+        return await self.rehash(password)
+
+    async def rehash(self, password: str) -> str:
+        """The hash of a password that somebody has already, however common."""
         return await self._run(self._hasher.hash, _plain(password))
 
     async def is_right(self, password_hash: str | None, password: str) -> bool:
@@ -39,7 +48,15 @@ class Passwords:
         is_right = await self._run(self._verify, password_hash or self._nobodys, password)
         return is_right and password_hash is not None
 
+    def is_of_another_system(self, password_hash: str) -> bool:
+        """Whether it is a hash that we would not have made."""
+        return password_hash.startswith(BETTER_AUTH) or self._hasher.check_needs_rehash(
+            password_hash
+        )
+
     def _verify(self, password_hash: str, password: str) -> bool:
+        if password_hash.startswith(BETTER_AUTH):
+            return _is_better_auths(password_hash.removeprefix(BETTER_AUTH), password)
         try:
             return self._hasher.verify(password_hash, _plain(password))
         except (VerificationError, InvalidHashError):
@@ -47,6 +64,17 @@ class Passwords:
 
     async def _run[*A, T](self, work: Callable[[*A], T], *arguments: *A) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+
+
+def _is_better_auths(password_hash: str, password: str) -> bool:
+    """Whether a password is that of a hash `salt:key` of Better Auth: scrypt, N=16384, r=16, p=1.
+    The salt is the text of the hexadecimal digits, not what they stand for.
+    """
+    salt, _, key = password_hash.partition(":")
+    made = scrypt(
+        _plain(password).encode(), salt=salt.encode(), n=16384, r=16, p=1, dklen=64, maxmem=2**26
+    )
+    return compare_digest(made.hex(), key)
 
 
 def _plain(password: str) -> str:

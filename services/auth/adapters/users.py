@@ -1,11 +1,10 @@
-"""Users and sessions as the log has them at this moment: no read model says who may sign in."""
+"""Users as the log has them at this moment: no read model says who may sign in."""
 
 from typing import Any, Final
 
 from libs.eventlog import EventLog
 from libs.kernel.decider import Decider
 from libs.owner.names import look_up
-from services.auth.domain.sessions import SESSION, Session
 from services.auth.domain.state import User
 
 NOBODY: Final = "nobody"
@@ -29,11 +28,6 @@ class Users:
         """A user; of nobody, the state of nobody. raises   Unavailable"""
         user: User = await self._state(self._decider, user_id)
         return user
-
-    async def session(self, session_id: str) -> Session:
-        """A session. raises   Unavailable"""
-        session: Session = await self._state(SESSION, session_id)
-        return session
 
     async def is_mail_sent(self, mail_id: str) -> bool:
         history = await self._log.load("mail", mail_id)

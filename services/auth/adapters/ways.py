@@ -5,6 +5,7 @@ how long it takes, is the same whether it has an account or not.
 """
 
 import asyncio
+from datetime import datetime
 from typing import Any, Final
 
 import structlog
@@ -35,6 +36,7 @@ from contracts.auth_private import (
     OpenAccount,
     OpenSession,
     RecordMail,
+    RehashPassword,
     RotateSession,
     SetPassword,
     UseProof,
@@ -193,12 +195,22 @@ class Ways:
         self._passwords_tried.forget(name)
         if user.is_banned:
             raise Banned
+        await self._rehash(user, command.password, origin)
         if not user.email_verified:
             mail_id = _derived(origin, "mail")
             again = WantMail(user_id=user.user_id, mail_id=mail_id, kind=MailKind.VERIFY_EMAIL)
             await self._say(again, origin)
             raise EmailUnverified
         return _opened(command, origin, user.user_id, SignInMethod.PASSWORD, command.device)
+
+    async def _rehash(self, user: User, password: str, origin: Origin) -> None:
+        """Hash a password as we do, now that we know it, if another system hashed it."""
+        known = user.password_hash
+        if known is None or not self._passwords.is_of_another_system(known):
+            return
+        fresh = await self._passwords.rehash(password)
+        command = RehashPassword(user_id=user.user_id, checked_hash=known, password_hash=fresh)
+        await self._say(command, origin)
 
     async def sign_in_with_proof(self, command: SignInWithProof, origin: Origin) -> OpenSession:
         shown = self._digests.read_proof(command.proof)
@@ -253,27 +265,23 @@ class Ways:
 
     async def renew_session(self, command: RenewSession, _origin: Origin) -> RotateSession:
         generation = self._digests.read_refresh_token(command.session_id, command.refresh_token)
-        session = await self._users.session(command.session_id)
-        user = await self._users.get(session.user_id)
-        if session.opened_at is None or user.is_erased:
-            raise RefreshRefused
-        if user.is_banned:
-            raise Banned
-        if user.has_over(session.session_id, session.opened_at):
-            raise RefreshRefused
         return RotateSession(session_id=command.session_id, generation=generation)
 
     async def complete_session(
         self, _command: object, opened: dict[str, Any], origin: Origin
     ) -> dict[str, Any]:
-        """Add the tokens to a session that is open. raises   RefreshRefused, Banned"""
+        """Add the tokens to a session, unless it or its user is no more.
+
+        raises   RefreshRefused, Banned
+        """
         if opened["is_over"]:
             raise RefreshRefused
         user = await self._users.get(opened["user_id"])
-        if user.is_erased:
-            raise RefreshRefused
         if user.is_banned:
             raise Banned
+        opened_at = datetime.fromisoformat(opened["opened_at"])
+        if user.is_erased or user.has_over(opened["session_id"], opened_at):
+            raise RefreshRefused
         return self._tokens.session(opened, user, self._digests, origin.at)
 
     # ------------------------------------------------------------------------------ what follows

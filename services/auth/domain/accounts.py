@@ -30,13 +30,30 @@ from contracts.auth_accounts import (
     SignUpRepeated,
     UserErased,
 )
-from contracts.auth_private import EraseUser, OpenAccount, SetPassword, UseProof, WantMail
+from contracts.auth_private import (
+    AddressTaken,
+    EraseUser,
+    ImportUser,
+    OpenAccount,
+    RehashPassword,
+    SetPassword,
+    UseProof,
+    WantMail,
+)
 from contracts.auth_sessions import EndAllSessions, SessionsEnded
 from libs.kernel.messages import Event, Origin
 from services.auth.domain.state import MAILS_AN_HOUR_MAX, Mail, User
 
 type AccountCommand = (
-    OpenAccount | WantMail | UseProof | SetPassword | ChangeProfile | EraseUser | EndAllSessions
+    ImportUser
+    | RehashPassword
+    | OpenAccount
+    | WantMail
+    | UseProof
+    | SetPassword
+    | ChangeProfile
+    | EraseUser
+    | EndAllSessions
 )
 type AccountEvent = (
     AccountOpened
@@ -63,7 +80,7 @@ LIFETIMES: Final = {
 def names(command: object, user: User) -> Sequence[str]:
     """The addresses a command is about, by their digests."""
     match command:
-        case OpenAccount(email_name=name):
+        case OpenAccount(email_name=name) | ImportUser(email_name=name):
             return [name]
         case EraseUser() if user.email_name is not None:
             return [user.email_name]
@@ -79,6 +96,11 @@ def decide_account(command: AccountCommand, user: User, origin: Origin) -> Seque
     match command:
         case OpenAccount():
             return _open(command, user, origin)
+        case ImportUser():
+            return _import(command, user, origin)
+        case RehashPassword(checked_hash=checked, password_hash=password_hash):
+            is_same = checked == user.password_hash
+            return [PasswordSet(user_id=user.user_id, hash=password_hash)] if is_same else []
         case WantMail(mail_id=mail_id, kind=kind):
             return _want(mail_id, kind, user, origin)
         case UseProof():
@@ -131,6 +153,32 @@ def _registered(command: OpenAccount, user: User, origin: Origin) -> Sequence[Ev
             role=UserRole.MEMBER,
             registered_at=origin.at,
         )
+    ]
+
+
+def _import(command: ImportUser, user: User, origin: Origin) -> Sequence[Event]:
+    if user.kind is not None:
+        return []
+    if origin.holders[command.email_name] is not None:
+        raise AddressTaken
+    user_id, password_hash = command.user_id, command.password_hash
+    return [
+        UserRegistered(
+            user_id=user_id,
+            kind=UserKind.NAMED,
+            display_name=command.display_name,
+            role=UserRole.MEMBER,
+            registered_at=command.registered_at,
+        ),
+        AccountOpened(
+            user_id=user_id,
+            email=command.email,
+            email_name=command.email_name,
+            display_name=command.display_name,
+        ),
+        *([EmailVerified(user_id=user_id)] if command.email_verified else []),
+        *([PasswordSet(user_id=user_id, hash=password_hash)] if password_hash else []),
+        EmailClaimed(name=command.email_name, holder=user_id),
     ]
 
 

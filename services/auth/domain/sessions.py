@@ -45,6 +45,7 @@ class Opened:
 
     session_id: str
     user_id: str
+    opened_at: datetime | None
     generation: int
     is_over: bool
     position: int = 0
@@ -122,6 +123,7 @@ def answer(
     return Opened(
         session.session_id,
         session.user_id,
+        session.opened_at,
         generation=renewed[0] if renewed else 0,
         is_over=session.ended is not None,
     )

@@ -42,7 +42,13 @@ from contracts.auth import (
     UserUnknown,
 )
 from contracts.auth_accounts import AccountReceipt, EmailClaimed, EmailReleased, MailReceipt
-from contracts.auth_private import OpenAccount, WantMail
+from contracts.auth_private import (
+    ImportOutcome,
+    ImportReceipt,
+    ImportUser,
+    OpenAccount,
+    WantMail,
+)
 from contracts.auth_sessions import EndAllSessions, SessionsReceipt
 from libs.kernel.claims import Claims
 from libs.kernel.decider import Decider, members
@@ -249,13 +255,13 @@ def evolve(user: User, event: UserEvent) -> User:
 
 def answer(
     command: UserCommand, events: Sequence[UserEvent], user: User, origin: Origin
-) -> Admission | UserReceipt | MailReceipt | AccountReceipt | SessionsReceipt:
+) -> Admission | UserReceipt | MailReceipt | AccountReceipt | ImportReceipt | SessionsReceipt:
     """What the caller is told; for a session, all of it but the token.
 
     A session says what its user is trusted with now, also to a late retry: it must not bring back
     what was taken away since.
     """
-    del events, origin
+    del origin
     match command:
         case StartGuestSession() | StartDevelopmentSession() | RefreshSession() | RegisterUser():
             return admit(user)
@@ -269,6 +275,9 @@ def answer(
             return _receipt(user_id, user.role, user, suspended=user.suspended_by is not None)
         case OpenAccount() | WantMail():
             return MailReceipt()
+        case ImportUser():
+            outcome = ImportOutcome.NEW if events else ImportOutcome.UNCHANGED
+            return ImportReceipt(user_id=user.user_id, outcome=outcome)
         case EndAllSessions():
             return SessionsReceipt(user_id=user.user_id)
         case _:

@@ -127,7 +127,7 @@ def _problem(request: AnyRequest, error: BacklineError) -> Response[bytes]:
 
 
 def _refuse_others(request: AnyRequest) -> None:
-    """Raises   CrossSite when the browser says that another site's page is asking"""
+    """Let our own pages pass. raises   CrossSite when the browser says that it is another site's"""
     site = request.headers.get("sec-fetch-site")
     origin = request.headers.get("origin")
     host = request.headers.get("host", "")
