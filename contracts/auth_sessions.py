@@ -96,6 +96,13 @@ class EndAllSessions(Command[SessionsReceipt]):
     keep: SessionId | None = None
 
 
+@command("auth.end-sessions-of-user", key="user_id", access=Access.ADMIN)
+class EndSessionsOfUser(Command[SessionsReceipt]):
+    """Sign somebody out everywhere."""
+
+    user_id: UserId
+
+
 @event("auth.session_opened", person="user_id")
 class SessionOpened(Event):
     """Somebody signed in."""
@@ -114,6 +121,8 @@ class SessionRenewed(Event):
     session_id: SessionId
     user_id: UserId
     generation: int
+    renewal_id: Id
+    renewed_at: datetime
 
 
 @event("auth.session_ended")

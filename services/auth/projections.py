@@ -171,8 +171,8 @@ def _session_writes(
                 "renewed_at": event.opened_at,
             }
             return [Write(_OPEN_SESSION, [row])]
-        case SessionRenewed(session_id=session_id):
-            return [Write(_RENEW_SESSION, [{"of": session_id, "at": at}])]
+        case SessionRenewed(session_id=session_id, renewed_at=renewed_at):
+            return [Write(_RENEW_SESSION, [{"of": session_id, "at": renewed_at}])]
         case SessionEnded(session_id=session_id):
             ended = Write(_END_SESSION, [{"of": session_id}])
             return [ended, _revoked(event, at, session_id=session_id)]

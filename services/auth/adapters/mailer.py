@@ -33,7 +33,7 @@ TEXTS: Final = {
     ),
     MailKind.SIGN_IN: Text(
         "Your link to sign in",
-        "Sign in with this link, within fifteen minutes:\n{link}\n\n"
+        "Sign in with this link, within ten minutes:\n{link}\n\n"
         "Or with this code: {code}\n\n"
         "We never ask for it anywhere else. If you did not want to sign in, do nothing.\n",
     ),

@@ -40,7 +40,7 @@ from contracts.auth_private import (
     UseProof,
     WantMail,
 )
-from contracts.auth_sessions import EndAllSessions, SessionsEnded
+from contracts.auth_sessions import EndAllSessions, EndSessionsOfUser, SessionsEnded
 from libs.kernel.messages import Event, Origin
 from services.auth.domain.state import MAILS_AN_HOUR_MAX, Mail, User
 
@@ -54,6 +54,7 @@ type AccountCommand = (
     | ChangeProfile
     | EraseUser
     | EndAllSessions
+    | EndSessionsOfUser
 )
 type AccountEvent = (
     AccountOpened
@@ -71,7 +72,7 @@ type AccountEvent = (
 
 LIFETIMES: Final = {
     MailKind.VERIFY_EMAIL: timedelta(hours=24),
-    MailKind.SIGN_IN: timedelta(minutes=15),
+    MailKind.SIGN_IN: timedelta(minutes=10),
     MailKind.RESET_PASSWORD: timedelta(hours=1),
 }
 """How long what a mail proves is good; the others prove nothing."""
@@ -94,6 +95,27 @@ def names(command: object, user: User) -> Sequence[str]:
 def decide_account(command: AccountCommand, user: User, origin: Origin) -> Sequence[Event]:
     """The rules. raises the rejections of `contracts.auth_accounts`"""
     match command:
+        case OpenAccount() | ImportUser() | RehashPassword() | SetPassword():
+            return _decide_account(command, user, origin)
+        case WantMail(mail_id=mail_id, kind=kind):
+            return _want(mail_id, kind, user, origin)
+        case UseProof():
+            return _use(command, user, origin)
+        case ChangeProfile(display_name=name):
+            return _change_profile(name, user, origin)
+        case EndAllSessions() | EndSessionsOfUser():
+            if user.kind is None:
+                raise NoAccount
+            keep = command.keep if isinstance(command, EndAllSessions) else None
+            return [_sessions_ended(user.user_id, origin.at, keep)]
+        case EraseUser():
+            return _erase(user)
+
+
+def _decide_account(
+    command: OpenAccount | ImportUser | RehashPassword | SetPassword, user: User, origin: Origin
+) -> Sequence[Event]:
+    match command:
         case OpenAccount():
             return _open(command, user, origin)
         case ImportUser():
@@ -101,20 +123,8 @@ def decide_account(command: AccountCommand, user: User, origin: Origin) -> Seque
         case RehashPassword(checked_hash=checked, password_hash=password_hash):
             is_same = checked == user.password_hash
             return [PasswordSet(user_id=user.user_id, hash=password_hash)] if is_same else []
-        case WantMail(mail_id=mail_id, kind=kind):
-            return _want(mail_id, kind, user, origin)
-        case UseProof():
-            return _use(command, user, origin)
         case SetPassword():
             return _set_password(command, user, origin)
-        case ChangeProfile(display_name=name):
-            return _change_profile(name, user, origin)
-        case EndAllSessions(keep=keep):
-            if user.kind is None:
-                raise NoAccount
-            return [_sessions_ended(origin.actor, origin.at, keep)]
-        case EraseUser():
-            return _erase(user)
 
 
 def _open(command: OpenAccount, user: User, origin: Origin) -> Sequence[Event]:

@@ -2,13 +2,13 @@
 
 Stream      evt.auth.session.{session_id}
 Invariants  a refresh token is used once: one that comes again ends the session; a session that has
-            ended is never renewed.
+            ended, or was left alone or open for too long, is never renewed.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import assert_never
+from datetime import datetime, timedelta
+from typing import Final, assert_never
 
 from contracts.auth_private import OpenSession, RotateSession
 from contracts.auth_sessions import (
@@ -27,6 +27,9 @@ from libs.kernel.messages import Origin
 type SessionCommand = OpenSession | RotateSession | EndSession
 type SessionEvent = SessionOpened | SessionRenewed | SessionEnded
 
+LIFE_MAX: Final = timedelta(days=90)
+IDLE_MAX: Final = timedelta(days=30)
+
 
 @dataclass(slots=True)
 class Session:
@@ -35,8 +38,17 @@ class Session:
     session_id: str = ""
     user_id: str = ""
     opened_at: datetime | None = None
+    renewed_at: datetime | None = None
+    renewal_id: str = ""
     generation: int = 0
     ended: SessionEnd | None = None
+
+    def is_good(self, at: datetime) -> bool:
+        """Whether it may still be renewed."""
+        if self.opened_at is None or self.ended is not None:
+            return False
+        seen_at = self.renewed_at or self.opened_at
+        return at - self.opened_at < LIFE_MAX and at - seen_at < IDLE_MAX
 
 
 @dataclass(slots=True)
@@ -57,8 +69,10 @@ def decide(command: SessionCommand, session: Session, origin: Origin) -> Sequenc
         case OpenSession():
             return _open(command, session, origin)
         case RotateSession(generation=generation):
-            if session.opened_at is None or session.ended is not None:
+            if not session.is_good(origin.at):
                 raise RefreshRefused
+            if session.renewal_id == origin.command_id:
+                return []
             if generation != session.generation:
                 return [_ended(session, SessionEnd.REUSED)]
             return [
@@ -66,6 +80,8 @@ def decide(command: SessionCommand, session: Session, origin: Origin) -> Sequenc
                     session_id=session.session_id,
                     user_id=session.user_id,
                     generation=generation + 1,
+                    renewal_id=origin.command_id,
+                    renewed_at=origin.at,
                 )
             ]
         case EndSession():
@@ -100,8 +116,9 @@ def evolve(session: Session, event: SessionEvent) -> Session:
         case SessionOpened():
             session.session_id, session.user_id = event.session_id, event.user_id
             session.opened_at = event.opened_at
-        case SessionRenewed(generation=generation):
-            session.generation = generation
+        case SessionRenewed():
+            session.generation, session.renewed_at = event.generation, event.renewed_at
+            session.renewal_id = event.renewal_id
         case SessionEnded(reason=reason):
             session.ended = reason
         case _:
@@ -116,15 +133,14 @@ def answer(
 
     A late retry is told of the generation its own command made.
     """
-    del origin
+    del events, origin
     if isinstance(command, EndSession):
         return SessionsReceipt(user_id=session.user_id)
-    renewed = [each.generation for each in events if isinstance(each, SessionRenewed)]
     return Opened(
         session.session_id,
         session.user_id,
         session.opened_at,
-        generation=renewed[0] if renewed else 0,
+        generation=command.generation + 1 if isinstance(command, RotateSession) else 0,
         is_over=session.ended is not None,
     )
 

@@ -49,7 +49,7 @@ from contracts.auth_private import (
     OpenAccount,
     WantMail,
 )
-from contracts.auth_sessions import EndAllSessions, SessionsReceipt
+from contracts.auth_sessions import EndAllSessions, EndSessionsOfUser, SessionsReceipt
 from libs.kernel.claims import Claims
 from libs.kernel.decider import Decider, members
 from libs.kernel.messages import Access, Event, Origin, registry
@@ -278,7 +278,7 @@ def answer(
         case ImportUser():
             outcome = ImportOutcome.NEW if events else ImportOutcome.UNCHANGED
             return ImportReceipt(user_id=user.user_id, outcome=outcome)
-        case EndAllSessions():
+        case EndAllSessions() | EndSessionsOfUser():
             return SessionsReceipt(user_id=user.user_id)
         case _:
             return AccountReceipt(user_id=user.user_id)

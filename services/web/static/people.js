@@ -112,6 +112,7 @@ function userRow(user, send) {
     user.suspended
       ? button("Reinstate", () => send("auth.reinstate-user", about))
       : button("Suspend", () => send("auth.suspend-user", about)),
+    button("Sign out", () => send("auth.end-sessions-of-user", about)),
     user.banned
       ? button("Unban", () => withReason((reason) => send("auth.unban-user", { ...about, reason })))
       : button("Ban", () => withReason((reason) => send("auth.ban-user", { ...about, reason }))),
