@@ -122,6 +122,7 @@ class AccountReceipt(View):
     key=Key.ACTOR_OR_NEW,
     access=Access.PUBLIC,
     rejections=(PasswordCommon, AccountAlready, TooManyAttempts, ActorSuspended),
+    is_limited=True,
 )
 class SignUp(Command[MailReceipt]):
     """Make an account with an e-mail address; a mail with a link completes it.
@@ -139,6 +140,7 @@ class SignUp(Command[MailReceipt]):
     key=Key.NEW,
     access=Access.PUBLIC,
     rejections=(CredentialsWrong, EmailUnverified, Banned, TooManyAttempts),
+    is_limited=True,
 )
 class SignIn(Command[Session]):
     """Sign in with e-mail address and password."""
@@ -153,6 +155,7 @@ class SignIn(Command[Session]):
     key=Key.NEW,
     access=Access.PUBLIC,
     rejections=(TooManyAttempts,),
+    is_limited=True,
 )
 class SendSignInMail(Command[MailReceipt]):
     """Have a link and a code sent by which one signs in without a password."""
@@ -165,6 +168,7 @@ class SendSignInMail(Command[MailReceipt]):
     key=Key.NEW,
     access=Access.PUBLIC,
     rejections=(TooManyAttempts,),
+    is_limited=True,
 )
 class SendPasswordReset(Command[MailReceipt]):
     """Have a link sent by which one sets another password."""
@@ -177,6 +181,7 @@ class SendPasswordReset(Command[MailReceipt]):
     key=Key.NEW,
     access=Access.PUBLIC,
     rejections=(ProofRefused, Banned),
+    is_limited=True,
 )
 class SignInWithProof(Command[Session]):
     """Sign in with the link of a mail; this also confirms the address. The link is good once."""
@@ -190,6 +195,7 @@ class SignInWithProof(Command[Session]):
     key=Key.NEW,
     access=Access.PUBLIC,
     rejections=(ProofRefused, Banned, TooManyAttempts),
+    is_limited=True,
 )
 class SignInWithCode(Command[Session]):
     """Sign in with the six digits of a mail."""
@@ -204,6 +210,7 @@ class SignInWithCode(Command[Session]):
     key=Key.NEW,
     access=Access.PUBLIC,
     rejections=(ProofRefused, PasswordCommon, Banned),
+    is_limited=True,
 )
 class ResetPassword(Command[Session]):
     """Set another password with the link of a mail. Ends all sessions and opens a new one."""

@@ -148,6 +148,13 @@ class ProcessSettings(Settings):
     health_port: int = setting(
         0, "Port of health and metrics of this process; 0 chooses a free one.", ge=0, le=65535
     )
+    proxies: int = setting(
+        0,
+        "How many proxies of ours stand in front: so many entries of X-Forwarded-For are believed.",
+        "proxies",
+        ge=0,
+        le=10,
+    )
     log_level: LogLevel = setting(LogLevel.INFO, "The least that is logged.")
     log_format: LogFormat = setting(
         LogFormat.AUTO, "json, console, or auto: console on a terminal and json elsewhere."

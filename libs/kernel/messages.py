@@ -193,8 +193,10 @@ class CommandSpec(Spec):
         key: str,
         access: Access,
         rejections: tuple[type[BacklineError], ...],
+        is_limited: bool = False,
     ) -> None:
         super().__init__(name, cls)
+        self.is_limited = is_limited
         self.key = key
         self.has_key_field = key not in Key
         self.access = access
@@ -311,6 +313,7 @@ def command[M](
     key: str,
     access: Access,
     rejections: tuple[type[BacklineError], ...] = (),
+    is_limited: bool = False,
 ) -> Callable[[type[M]], type[M]]:
     """Register a command.
 
@@ -318,13 +321,18 @@ def command[M](
     key         the field that holds the aggregate's id, and so decides the slot; or a `Key`
     access      the least that a caller must be
     rejections  the domain's possible answers no, for the documents
+    is_limited  from one address, only a few are taken at once (`libs.kernel.attempts`)
     """
 
     def decorate(cls: type[M]) -> type[M]:
         made = message(cls)
         if key not in Key and key not in {item.name for item in fields(made)}:  # type: ignore[arg-type]
             raise TypeError(f"{name} has no field {key}")
-        registry.add_command(CommandSpec(name, made, key=key, access=access, rejections=rejections))
+        registry.add_command(
+            CommandSpec(
+                name, made, key=key, access=access, rejections=rejections, is_limited=is_limited
+            )
+        )
         return made
 
     return decorate

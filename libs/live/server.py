@@ -38,7 +38,7 @@ class SendCommand(Protocol):
     """Has a command carried out."""
 
     def __call__(
-        self, name: str, args: Json, *, key: str | None, caller: Caller
+        self, name: str, args: Json, *, key: str | None, caller: Caller, address: str
     ) -> Coroutine[Any, Any, dict[str, Json]]:
         """The view it is answered with. Raises BacklineError with what it was refused with."""
         ...
@@ -78,11 +78,13 @@ class LiveServer:
         path: str,
         origins: Collection[str] = (),
         limits: Limits | None = None,
+        proxies: int = 0,
     ) -> None:
         """Serves after `run` has begun.
 
         path     where WebSockets are opened
         origins  of pages that may connect, beside those of the gateway itself; `*` for any
+        proxies  of our own, in front of us
         """
         self.hub = hub
         self.questions = questions
@@ -90,6 +92,7 @@ class LiveServer:
         self.send = send
         self.clock = clock
         self.path = path
+        self.proxies = proxies
         self.origins = frozenset(origins)
         self.limits = limits or Limits()
         self._connections: set[Connection] = set()

@@ -131,7 +131,9 @@ class _Standing:
 class Session:
     """One client's operations, in the order they come."""
 
-    def __init__(self, server: LiveServer, wire: Wire) -> None:
+    def __init__(self, server: LiveServer, wire: Wire, address: str) -> None:
+        """`address` is where the client is (`libs.kernel.addresses`)."""
+        self._address = address
         self._server = server
         self._wire = wire
         self._standing = _Standing()
@@ -321,7 +323,11 @@ class Session:
         try:
             with edge_span("receive command", attributes={names.COMMAND: command.command[:100]}):
                 result = await self._server.send(
-                    command.command, command.args or {}, key=command.key, caller=caller
+                    command.command,
+                    command.args or {},
+                    key=command.key,
+                    caller=caller,
+                    address=self._address,
                 )
             self._say(reply_frame(result.get("position"), result).json(frame_id))
         except BacklineError as error:

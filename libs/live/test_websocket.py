@@ -80,7 +80,10 @@ class Gateway:
             raise Unauthenticated("no such token")
         return Who(Caller(token, ("member",)), time.time() + self.token_seconds)
 
-    async def _send(self, name: str, args: Any, *, key: str | None, caller: Caller) -> Any:
+    async def _send(
+        self, name: str, args: Any, *, key: str | None, caller: Caller, address: str
+    ) -> Any:
+        assert address == "127.0.0.1"
         self.sent.append((name, args, key, caller.user_id))
         await self.gate.wait()
         if name == "demo.refuse":

@@ -19,6 +19,7 @@ from websockets.http11 import Request
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
+from libs.kernel.addresses import network_of
 from libs.kernel.errors import BacklineError, Invalid, Problem
 from libs.live.errors import CloseCode, OriginRefused, PathUnknown
 from libs.live.frames import PING
@@ -135,8 +136,13 @@ class LiveWebSocket(asyncio.Protocol):
             self._answer(HTTPStatus(response.status_code), problem)
             return
         self._reader.send_response(response)
-        self._session = Session(self.server, self)
+        self._session = Session(self.server, self, self._address(request))
         _open_sockets.inc()
+
+    def _address(self, request: Request) -> str:
+        peer = self._transport.get_extra_info("peername") or ("",)
+        forwarded = ",".join(request.headers.get_all("X-Forwarded-For"))
+        return network_of(str(peer[0]), forwarded, self.server.proxies)
 
     def _check(self, request: Request) -> None:
         if request.path.partition("?")[0] != self.server.path:

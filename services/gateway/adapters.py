@@ -15,8 +15,9 @@ from libs.bus import Answer, Bus
 from libs.bus.server import describe
 from libs.chassis.revocations import Revocations
 from libs.chassis.tokens import Identity, Jwks, Verifier
+from libs.kernel.attempts import ATTEMPT_SECONDS, ATTEMPTS_AT_ONCE, Attempts
 from libs.kernel.clock import Clock
-from libs.kernel.errors import BacklineError, NotFound, RemoteProblem
+from libs.kernel.errors import BacklineError, NotFound, RateLimited, RemoteProblem
 from libs.kernel.ids import derive_id
 from libs.kernel.messages import NOBODY, Caller, CommandSpec, Registry, service_caller
 from libs.live.hub import Listen
@@ -44,6 +45,11 @@ class CommandUnknown(NotFound):
     title = "There is no such command."
 
 
+class TooManyFromHere(RateLimited):
+    code = "too-many-from-here"
+    title = "Too many attempts from where you are; wait a moment."
+
+
 class Desk:
     """Has commands carried out, questions answered and tokens checked."""
 
@@ -54,6 +60,9 @@ class Desk:
         self._commands = messages.commands
         self._verifier = Verifier(self._fetch_keys, clock)
         self._revocations = revocations
+        self._attempts = Attempts(
+            TooManyFromHere, burst=ATTEMPTS_AT_ONCE, seconds_each=ATTEMPT_SECONDS
+        )
 
     async def identify(self, token: str) -> Identity:
         """Whom a token names.
@@ -66,19 +75,22 @@ class Desk:
         return identity
 
     async def send(
-        self, name: str, args: Any, *, key: str | None, caller: Caller
+        self, name: str, args: Any, *, key: str | None, caller: Caller, address: str
     ) -> dict[str, Any]:
         """Have a command carried out; returns the view it is answered with.
 
         args    its fields, as JSON values
         key     the caller's idempotency key: the same caller, command and key is one command
-        raises  CommandUnknown, ArgumentsInvalid, Unauthenticated, Forbidden; what it was
-                refused with (RemoteProblem); Unavailable
+        address  where they are (`libs.kernel.addresses`)
+        raises  CommandUnknown, ArgumentsInvalid, Unauthenticated, Forbidden, TooManyFromHere; what
+                it was refused with (RemoteProblem); Unavailable
         """
         spec = self._commands.get(name)
         if spec is None:
             raise CommandUnknown(f"there is no command {name[:100]!r}")
         admit(spec, caller)
+        if spec.is_limited:
+            self._attempts.take(f"{name} {address}")
         _check(spec, args)
         return await self._bus.send_raw(
             name,

@@ -61,6 +61,7 @@ class _Gateway:
             path=LIVE_PATH,
             origins=settings.listed_origins(),
             limits=limits,
+            proxies=runtime.settings.proxies,
         )
         self._viewers = ViewerCounts(
             gateway=new_id("gw_"),

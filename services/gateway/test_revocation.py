@@ -164,3 +164,20 @@ async def test_knows_what_was_revoked_before_it_began(
                 )
             assert answer.status_code == 401
             assert answer.json()["code"] == "token-revoked"
+
+
+async def test_takes_only_so_many_sign_ins_from_one_address(
+    nats_server: RunningNats, database: RunningDatabase
+) -> None:
+    wanted = {"email": "nobody", "password": "x"}  # Refused for its form, and counted all the same.
+    async with running_services(["auth", "gateway"], nats_server, database) as settings:
+        address = f"http://127.0.0.1:{settings.port}/v1/auth/sign-in"
+        async with httpx2.AsyncClient() as client:
+            codes = [(await client.post(address, json=wanted)).json()["code"] for _ in range(35)]
+        assert codes[0] == "arguments-invalid"
+        assert codes[-1] == "too-many-from-here"
+        async with connect(f"ws://127.0.0.1:{settings.port}/v1/live") as live:
+            command = {"op": "command", "id": 1, "command": "auth.sign-in", "args": wanted}
+            await live.send(orjson.dumps(command).decode())
+            answer = orjson.loads(await live.recv())
+        assert answer["problem"]["code"] == "too-many-from-here"

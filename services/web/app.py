@@ -25,7 +25,9 @@ def create_app(settings: Settings) -> App:
             return await bus.send_raw(name, args, caller=NOBODY, command_id=command_id)
 
         ask = BusAsk(bus, runtime.secret("gateway.cursor"))
-        await runtime.http(create_pages(settings, ask, send, mailbox), prefixes=("/",))
+        proxies = runtime.settings.proxies
+        pages = create_pages(settings, ask, send, mailbox=mailbox, proxies=proxies)
+        await runtime.http(pages, prefixes=("/",))
 
     parts = [Part("http", run_http)]
     if mailbox is not None:

@@ -144,3 +144,15 @@ def test_has_the_pages_of_an_account(client: TestClient[Any], path: str) -> None
     page = client.get(path)
     assert page.status_code == 200
     assert "script-src 'self'" in page.headers["content-security-policy"]
+
+
+def test_takes_only_so_many_attempts_from_one_address(
+    client: TestClient[Any], answers: Answers
+) -> None:
+    answers.answers["auth.sign-in"] = RemoteProblem(CredentialsWrong().problem())
+    tried = [client.post("/session/sign-in", json=FIELDS, headers=OURS) for _ in range(40)]
+    assert tried[0].status_code == 401
+    assert tried[-1].status_code == 429
+    assert tried[-1].json()["code"] == "web.too-many-sign-ins"
+    assert 0 < tried[-1].json()["retry_after"] <= 30
+    assert len(answers.sent) < 40

@@ -28,6 +28,7 @@ from contracts.auth_accounts import (
     SignInWithCode,
     SignInWithProof,
     SignUp,
+    TooManyAttempts,
 )
 from contracts.auth_private import (
     DeliverMail,
@@ -45,11 +46,11 @@ from contracts.auth_private import (
 from contracts.auth_sessions import RefreshRefused, RenewSession, SignInMethod
 from libs.bus import Bus
 from libs.eventlog.vault import Vault
+from libs.kernel.attempts import Attempts
 from libs.kernel.clock import Clock
 from libs.kernel.ids import derive_id
 from libs.kernel.messages import Command, Origin, registry, service_caller
 from libs.owner import Answered, Completer, Resolver
-from services.auth.adapters.attempts import Attempts
 from services.auth.adapters.digests import Digests, Shown
 from services.auth.adapters.mailer import Mailer
 from services.auth.adapters.passwords import Passwords
@@ -86,8 +87,8 @@ class Ways:
         self._mailer = mailer
         self._tokens = tokens
         self._clock = clock
-        self._passwords_tried = Attempts(burst=8, seconds_each=60)
-        self._mails_asked_for = Attempts(burst=5, seconds_each=120)
+        self._passwords_tried = Attempts(TooManyAttempts, burst=8, seconds_each=60)
+        self._mails_asked_for = Attempts(TooManyAttempts, burst=5, seconds_each=120)
 
     def completers(self) -> dict[type, Completer]:
         """What answers to give more, by the command they are for."""

@@ -25,6 +25,7 @@ from contracts.gateway import (
 )
 from libs.chassis.asgi import Receive, Scope, Send
 from libs.chassis.tokens import Identity, TokenInvalid
+from libs.kernel.addresses import network_of
 from libs.kernel.errors import BacklineError
 from libs.kernel.messages import NOBODY, Caller, CommandSpec, QuerySpec, Registry
 from libs.live.events import EventStream
@@ -57,6 +58,7 @@ class Request:
     method: str
     headers: Mapping[bytes, bytes]
     query_string: bytes
+    peer: str
     receive: Receive
 
 
@@ -106,7 +108,8 @@ class Routes:
         """Answer one request. Whatever comes in, the answer is a result or a problem."""
         headers = dict(scope["headers"])
         path = scope["raw_path"].decode("latin-1")
-        request = Request(scope["method"], headers, scope["query_string"], receive)
+        peer = scope["client"][0] if scope.get("client") else ""
+        request = Request(scope["method"], headers, scope["query_string"], peer, receive)
         more = self._cross_origin.headers(headers)
         if path == LIVE_PATH and request.method == "GET":
             await self._stream(request, send, more)
@@ -150,10 +153,16 @@ class Routes:
             admit(spec, caller)
             key = _idempotency_key(request)
             args = _json_object(await self._body(request))
-            result = await self._desk.send(spec.name, args, key=key, caller=caller)
+            result = await self._desk.send(
+                spec.name, args, key=key, caller=caller, address=self._address(request)
+            )
             return json_reply(result, result.get("position"))
 
         return answer
+
+    def _address(self, request: Request) -> str:
+        forwarded = request.headers.get(b"x-forwarded-for", b"").decode("latin-1")
+        return network_of(request.peer, forwarded, self._live.proxies)
 
     async def _body(self, request: Request) -> bytes:
         """The whole body, which says that it is JSON unless it is empty."""

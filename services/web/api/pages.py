@@ -52,13 +52,19 @@ _ACCOUNT_PAGES = {
 
 
 def create_pages(
-    settings: Settings, ask: Ask, send: Send, mailbox: Mailbox | None = None
+    settings: Settings,
+    ask: Ask,
+    send: Send,
+    *,
+    mailbox: Mailbox | None = None,
+    proxies: int = 0,
 ) -> Application:
     """The pages as an ASGI application.
 
     ask      the way to every other service, for questions
     send     the way for the commands by which somebody signs in
     mailbox  whose mails are shown; None shows none
+    proxies  of our own, in front of us
     """
     pages = _Pages(settings, ask, Assets())
 
@@ -96,7 +102,7 @@ def create_pages(
         )
 
     application = Litestar(
-        [front, show, account, mails, file, versioned_file, *session_handlers(send)],
+        [front, show, account, mails, file, versioned_file, *session_handlers(send, proxies)],
         exception_handlers={
             BacklineError: pages.on_refusal,
             HTTPException: pages.on_http_error,

@@ -16,7 +16,16 @@ from litestar import Request, Response, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
-from libs.kernel.errors import BacklineError, Forbidden, Invalid, NotFound, Unauthenticated
+from libs.kernel.addresses import network_of
+from libs.kernel.attempts import ATTEMPT_SECONDS, ATTEMPTS_AT_ONCE, Attempts
+from libs.kernel.errors import (
+    BacklineError,
+    Forbidden,
+    Invalid,
+    NotFound,
+    RateLimited,
+    Unauthenticated,
+)
 from libs.kernel.ids import derive_id
 
 COOKIE: Final = "backline-session"
@@ -50,8 +59,14 @@ class NotSignedIn(Unauthenticated):
     title = "This browser is not signed in."
 
 
-def session_handlers(send: Send) -> list[HTTPRouteHandler]:
-    """The handlers of everything below /session."""
+class TooManySignIns(RateLimited):
+    code = "web.too-many-sign-ins"
+    title = "Too many attempts from where you are; wait a moment."
+
+
+def session_handlers(send: Send, proxies: int) -> list[HTTPRouteHandler]:
+    """The handlers of everything below /session. `proxies` of our own stand in front of us."""
+    attempts = Attempts(TooManySignIns, burst=ATTEMPTS_AT_ONCE, seconds_each=ATTEMPT_SECONDS)
 
     @post("/session/{way:str}", status_code=200)
     async def open_session(request: AnyRequest, way: FromPath[str]) -> Response[bytes]:
@@ -61,6 +76,7 @@ def session_handlers(send: Send) -> list[HTTPRouteHandler]:
                 return await _renewed(request, send)
             if way == "end":
                 return _forgotten(request, Response(b"{}", media_type="application/json"))
+            attempts.take(f"{way} {_address(request, proxies)}")
             return await _signed_in(request, way, send)
         except BacklineError as error:
             return _problem(request, error)
@@ -134,6 +150,11 @@ def _refuse_others(request: AnyRequest) -> None:
     is_ours = site == "same-origin" if site is not None else origin in _origins(host)
     if not is_ours or request.content_type[0] != "application/json":
         raise CrossSite
+
+
+def _address(request: AnyRequest, proxies: int) -> str:
+    peer = request.client.host if request.client else ""
+    return network_of(peer, request.headers.get("x-forwarded-for", ""), proxies)
 
 
 def _origins(host: str) -> tuple[str, str]:
