@@ -295,14 +295,20 @@ async def _read_direct(
 async def _collect(
     replies: "asyncio.Queue[Msg]", timeout_seconds: float
 ) -> tuple[list[Stored], dict[str, str]]:
+    """Replies up to the one that ends them. Each names the one before it, so none is missed that
+    went down with a connection, when those behind it came over the next one.
+    """
     found: list[Stored] = []
+    before = "0"
     while True:
         message = await asyncio.wait_for(replies.get(), timeout_seconds)
         headers = message.headers or {}
         status = headers.get("Status")
-        if status in {"204", "404"}:
-            return found, headers
-        if status is not None:
+        if status not in {None, "204", "404"}:
             raise Unavailable(f"direct read answered {status}", retry_after_seconds=0.5)
-        subject, sequence = headers["Nats-Subject"], int(headers["Nats-Sequence"])
-        found.append(Stored(subject, sequence, message.data, headers))
+        if headers.get("Nats-Last-Sequence", before) != before:
+            raise Unanswered("replies were lost on the way", retry_after_seconds=0.5)
+        if status is not None:
+            return found, headers
+        subject, before = headers["Nats-Subject"], headers["Nats-Sequence"]
+        found.append(Stored(subject, int(before), message.data, headers))

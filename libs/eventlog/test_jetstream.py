@@ -156,6 +156,36 @@ async def test_lands_once_when_it_was_given_up_and_lands_late(
     assert len((await direct.load("raffle", raffle)).commits) == 1
 
 
+async def test_does_not_take_a_stream_for_whole_when_replies_were_lost_on_the_way(
+    direct: JetStreamLog, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raffle = new_id("r")
+    revisions = [NEW_STREAM]
+    for number in range(5):
+        commit = commit_of(raffle, drawn(raffle, number), expected=revisions[-1])
+        revisions += await direct.append([commit])
+    for lost in revisions[1:]:
+        with monkeypatch.context() as patch:
+            patch.setattr(client, "subscribe", losing(client, lost))
+            with pytest.raises(Unavailable):
+                await direct.load("raffle", raffle)
+    assert numbers((await direct.load("raffle", raffle)).commits) == [0, 1, 2, 3, 4]
+
+
+def losing(client: Client, position: Revision) -> Any:
+    """`subscribe`, for replies that go down with a connection while others come over the next."""
+    subscribe = client.subscribe
+
+    async def lossy(subject: str, *, cb: Any, **options: Any) -> Any:
+        async def pass_on(message: Any) -> None:
+            if (message.headers or {}).get("Nats-Sequence") != str(position):
+                await cb(message)
+
+        return await subscribe(subject, cb=pass_on, **options)
+
+    return lossy
+
+
 async def arrived(log: JetStreamLog, raffle: str) -> None:
     async with asyncio.timeout(5):
         while not (await log.load("raffle", raffle)).commits:
