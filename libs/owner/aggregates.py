@@ -6,6 +6,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -72,24 +73,31 @@ class RecentCommands:
 
 class RecentCommits:
     """Where the newest commits of an aggregate stand: what a successor reads again to learn the
-    recent commands, for as many of them as are worth the time.
+    recent commands.
+
+    Those of the last GENERATION_SECONDS, since a retry may come that late, unless they hold more
+    than GENERATION_COMMANDS_MAX events; of older ones as many as are worth the time.
     """
 
     __slots__ = ("_commits", "_events")
 
     def __init__(self) -> None:
-        self._commits: deque[tuple[int, int]] = deque()  # (position, events)
+        self._commits: deque[tuple[int, int, datetime]] = deque()  # (position, events, time)
         self._events = 0
 
-    def add(self, position: int, events: int) -> None:
+    def add(self, position: int, events: int, at: datetime) -> None:
         commits = self._commits
-        commits.append((position, events))
+        commits.append((position, events, at))
         self._events += events
-        while len(commits) > 1 and (
-            len(commits) > REMEMBERED_COMMITS_MAX
-            or self._events - commits[0][1] >= GENERATION_COMMANDS_MIN
-        ):
+        while len(commits) > 1 and self._has_enough_without_oldest(at):
             self._events -= commits.popleft()[1]
+
+    def _has_enough_without_oldest(self, now: datetime) -> bool:
+        _, events, at = self._commits[0]
+        left = self._events - events
+        if (now - at).total_seconds() <= GENERATION_SECONDS:
+            return left >= GENERATION_COMMANDS_MAX
+        return len(self._commits) > REMEMBERED_COMMITS_MAX or left >= GENERATION_COMMANDS_MIN
 
     def read_from(self, revision: Revision) -> Revision:
         """The revision after which they all stand; the given one when there are none."""
@@ -115,11 +123,11 @@ class Live:
     events_since_snapshot: int = 0
     events_total: int = 0
 
-    def committed(self, revision: Revision, events: int) -> None:
-        """Note an acknowledged commit of so many events."""
+    def committed(self, revision: Revision, events: int, at: datetime) -> None:
+        """Note an acknowledged commit of so many events, the last of them recorded at a time."""
         self.revision = revision
         self.confirmed_at = time.monotonic()
-        self.commits.add(revision, events)
+        self.commits.add(revision, events, at)
         self._count(events)
 
     def _count(self, events: int) -> None:
@@ -139,7 +147,7 @@ class Live:
                 if commit.position > after:
                     self.state = self.decider.evolve(self.state, event.data)
             self.recent.turn(len(events))
-            self.commits.add(commit.position, len(commit.events))
+            self.commits.add(commit.position, len(commit.events), commit.events[-1].at)
             if commit.position > after:
                 self._count(len(commit.events))
 

@@ -273,7 +273,7 @@ class Lane:
         for draft, written in zip(drafts, commits, strict=True):
             revision, *_ = islice(landed, len(written))  # Of the aggregate; then of its names.
             draft.landing.position = revision
-            draft.live.committed(revision, len(draft.events))
+            draft.live.committed(revision, len(draft.events), draft.bundles[-1].origin.at)
         self._parts.observed.appended(sum(len(draft.events) for draft in drafts))
         return {}
 

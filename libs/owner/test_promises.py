@@ -10,7 +10,7 @@ from libs.eventlog import Commit, Revision, StreamHistory, cloud_event
 from libs.eventlog.model import NEW_STREAM
 from libs.kernel.errors import Unavailable
 from libs.kernel.ids import new_id
-from libs.owner import OwnerLimits
+from libs.owner import OwnerLimits, aggregates
 from libs.owner.conftest import House, item
 from libs.testkit.toy import RaffleClosed, TicketDrawn
 
@@ -93,6 +93,24 @@ async def test_gives_the_first_answer_when_the_state_came_from_a_snapshot(house:
         (again,) = await house.ask(raffle, item("draw-ticket", raffle))
     assert again["answer"]["repeated"] is True
     assert len(await drawn(house, raffle)) == 21
+
+
+async def test_gives_the_first_answer_when_much_was_recorded_since(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aggregates, "REMEMBERED_COMMITS_MAX", 3)
+    monkeypatch.setattr(aggregates, "GENERATION_COMMANDS_MIN", 3)
+    raffle = new_id()
+    opening = item("open-raffle", raffle)
+    async with house.owner(limits=OwnerLimits(snapshot_events_min=5)):
+        first = await house.ask(raffle, opening)
+        for number in range(10):
+            await house.ask(raffle, item("draw-ticket", raffle, actor=f"guest_{number}"))
+        await house.ask(raffle, item("close-raffle", raffle))
+    async with house.owner():
+        assert await house.ask(raffle, opening) == first
+        (answer,) = await house.ask(raffle, item("draw-ticket", raffle))
+    assert answer["problem"]["code"] == "toy.raffle-not-open"
 
 
 async def test_draws_one_ticket_each_when_two_owners_decide_the_same_commands(
