@@ -63,8 +63,8 @@ async def follow(
     while not client.is_closed:
         reader = _Reader(client, service, position)
         try:
-            await confirm_epoch()
             await reader.open()
+            await confirm_epoch()  # Now that a consumer is bound to the log: it goes with it.
             if reader.is_at_end:
                 yield []
             while True:

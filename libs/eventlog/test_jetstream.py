@@ -327,6 +327,43 @@ async def test_says_that_the_log_is_another_when_it_was_recreated(
     await deployer.close()
 
 
+@pytest.mark.parametrize("step", ["open", "confirm"])
+async def test_reads_nothing_of_another_log_when_it_was_recreated_while_reading_began(
+    nats_server: RunningNats, client: Client, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    async def recreate() -> JetStreamLog:
+        deployer = await nats_server.connect("deployer")
+        await call(deployer, "STREAM.DELETE.EVT_TOY", b"", timeout_seconds=5)
+        await deployer.close()
+        await prepare(nats_server.url, nats_server.secrets, services=SERVICES)
+        return await JetStreamLog.open(client, "toy")
+
+    async def replace() -> None:
+        monkeypatch.undo()
+        other = await recreate()
+        await other.append([commit_of(raffle, opened(raffle)) for raffle in ("r1", "r2")])
+
+    log = await recreate()
+    opening, confirm = reading._Reader.open, log.confirm_epoch
+
+    async def replace_then_open(reader: Any) -> None:
+        await replace()
+        await opening(reader)
+
+    async def confirm_then_replace() -> None:
+        await confirm()
+        await replace()
+
+    if step == "open":
+        monkeypatch.setattr(reading._Reader, "open", replace_then_open)
+    else:
+        monkeypatch.setattr(log, "confirm_epoch", confirm_then_replace)
+    async with following(log, 1) as reader:
+        with pytest.raises(LogRecreated):
+            await reader.until(2)
+    assert reader.commits == []
+
+
 @pytest.mark.parametrize("gently", [True, False])
 async def test_goes_on_where_it_was_when_the_server_was_away(tmp_path: Path, gently: bool) -> None:
     raffle = new_id("r")
