@@ -85,13 +85,14 @@ def _sealed(event: CloudEvent, keyring: Keyring | None) -> CloudEvent:
     return {**event, "data": sealed(spec, event["data"], keyring)}
 
 
-def is_encodable(event: CloudEvent) -> bool:
-    """Whether JSON has a word for everything in an event."""
+def is_encodable(events: list[CloudEvent]) -> bool:
+    """Whether events could be a commit: JSON has a word for all in them, and they are not too
+    large.
+    """
     try:
-        orjson.dumps(event)
+        return len(orjson.dumps(events, option=orjson.OPT_UTC_Z)) <= COMMIT_BYTES_MAX
     except TypeError:
         return False
-    return True
 
 
 @cache

@@ -17,7 +17,7 @@ from itertools import islice
 
 from libs.bus.wire import OWNER_MOVED
 from libs.eventlog.codec import is_encodable
-from libs.eventlog.model import EventLog
+from libs.eventlog.model import CloudEvent, EventLog
 from libs.kernel.errors import BacklineError, Conflict, Problem, Unavailable
 from libs.owner import names, tracing
 from libs.owner.aggregates import Aggregates, AnyDecider, Key, Live
@@ -322,7 +322,10 @@ class Lane:
 
     def _refuse_culprits(self, draft: Draft, failure: BacklineError) -> None:
         """Refuse the commands whose events cannot be written, or all when it is none of them."""
-        culprits = {event["causationid"] for event in draft.events if not is_encodable(event)}
+        recorded: dict[str, list[CloudEvent]] = {}
+        for event in draft.events:
+            recorded.setdefault(event["causationid"], []).append(event)
+        culprits = {command for command, events in recorded.items() if not is_encodable(events)}
         for bundle in draft.bundles:
             if not culprits:
                 self.replies.refuse(bundle, failure.problem())

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from libs.eventlog import Commit
+from libs.eventlog import Commit, codec
 from libs.kernel.errors import NotFound
 from libs.kernel.ids import new_id
 from libs.kernel.messages import Origin, view
@@ -185,6 +185,18 @@ async def test_harms_nobody_else_when_a_decider_has_a_bug(
     assert await drawn(log) == await drawn(log, "r2") == [f"g{n}" for n in range(8)]
     numbers = [answer["answer"]["number"] for answer in answers[0::2]]
     assert numbers == list(range(1, 9)), "decided on what was thrown away"
+
+
+async def test_harms_nobody_else_when_what_a_command_records_is_too_large(
+    owner: LoneOwner, log: FaultyLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await opened(log, "r1")
+    monkeypatch.setattr(codec, "COMMIT_BYTES_MAX", 600)  # One ticket, but no long names.
+    large = draw("b" * 64, command_id="c" * 64)
+    answers = await owner.ask(draw("ann"), large)
+    assert answers[0]["answer"]["number"] == 1
+    assert answers[1]["problem"]["kind"] == "too-large"
+    assert await drawn(log) == ["ann"]
 
 
 async def test_says_that_it_broke_when_an_answer_cannot_be_said(log: FaultyLog) -> None:
