@@ -44,7 +44,10 @@ def main(arguments: list[str] | None = None, *, folder: Path = SCHEMAS) -> int:
     if options.command == "check":
         return _check(today, committed, broken)
     if broken and not options.accept_breaking:
-        _say("nothing is written, since this would break somebody:", broken)
+        _say(
+            "nothing is written: this would break somebody (nobody has it yet? --accept-breaking):",
+            broken,
+        )
         return 1
     _say("written:", write_down(today, committed, folder) or ["nothing has changed"])
     return 0
@@ -87,7 +90,10 @@ def write_down(today: Mapping[str, bytes], before: Mapping[str, bytes], folder: 
 def _check(today: Mapping[str, bytes], committed: Mapping[str, bytes], broken: list[str]) -> int:
     stale = _differing(today, committed)
     if broken:
-        _say("this would break somebody (see python -m contracts --help):", broken)
+        _say(
+            "this would break somebody (see python -m contracts write --help):",
+            broken,
+        )
     if stale:
         _say("contracts/schemas is stale; run ./dev contracts:", stale)
     return 1 if broken or stale else 0

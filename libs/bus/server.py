@@ -22,6 +22,8 @@ from libs.kernel.messages import Caller, Query, QuerySpec, registry
 logger = logging.getLogger(__name__)
 
 QUERIES_IN_FLIGHT_MAX = 512
+NUL_IN_JSON = b"\\u0000"
+"""Where it is not in a message, there is no NUL in it either."""
 REACH_SECONDS = 2.0
 PAUSE_SECONDS = 0.1
 
@@ -103,11 +105,13 @@ class _QueryServer:
         try:
             body = orjson.loads(message.data)
             args, after = body["args"], body["after"]
+            if NUL_IN_JSON in message.data and not is_text_storable(args):
+                raise TypeError
             caller = Caller(user_id=body["actor"], roles=tuple(body["roles"]))
             if not isinstance(after, int | None) or not isinstance(caller.user_id, str):
                 raise TypeError
         except (orjson.JSONDecodeError, KeyError, TypeError):
-            raise Invalid("not a query") from None
+            raise Invalid("not a query, or holds the character NUL") from None
         if not spec.access.admits(caller):
             raise (Forbidden if caller.user_id else Unauthenticated)(f"{spec.name} is not for you")
         try:
@@ -127,6 +131,24 @@ async def _respond(message: Msg, spec: QuerySpec, reply: dict[str, Any]) -> None
             await message.respond(orjson.dumps({"problem": BacklineError().problem()}))
     except NatsError:
         logger.warning("An answer was lost; its caller will ask again.")
+
+
+def is_text_storable(value: Any) -> bool:
+    """Whether no text in a JSON value holds the character NUL.
+
+    PostgreSQL has no place for it: one in an event would stop every projection that reads it.
+    """
+    match value:
+        case str():
+            return "\0" not in value
+        case list():
+            return all(map(is_text_storable, value))
+        case dict():
+            return all(
+                is_text_storable(key) and is_text_storable(each) for key, each in value.items()
+            )
+        case _:
+            return True
 
 
 def describe(error: ValidationError) -> str:

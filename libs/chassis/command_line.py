@@ -29,7 +29,10 @@ async def running_bus(user: str) -> AsyncIterator[Bus]:
         async with asyncio.timeout(REACH_SECONDS):
             client = await connect_nats(user, settings, Secrets(settings.secrets), ended.append)
     except TimeoutError:
-        raise Unavailable(f"nothing answers at {settings.nats_url}: is Backline running?") from None
+        raise Unavailable(
+            f"nothing answers at {settings.nats_url}: is Backline running?"
+            " If its data are elsewhere, say where: BACKLINE_DATA=DIR"
+        ) from None
     try:
         yield Bus(client)
     finally:

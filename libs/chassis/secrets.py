@@ -32,4 +32,7 @@ class Secrets:
         try:
             return path.read_text().strip()
         except OSError as error:
-            raise SecretMissing(f"BACKLINE_SECRETS: cannot read {path}: {error.strerror}") from None
+            raise SecretMissing(
+                f"BACKLINE_SECRETS: cannot read {path}: {error.strerror}"
+                " (a new service needs an entry in libs/stack/permissions.py)"
+            ) from None

@@ -18,7 +18,7 @@ import orjson
 from nats.aio.msg import Msg
 from pydantic import ValidationError
 
-from libs.bus.server import describe
+from libs.bus.server import NUL_IN_JSON, describe, is_text_storable
 from libs.kernel.decider import Decider
 from libs.kernel.errors import (
     BacklineError,
@@ -228,6 +228,8 @@ class Inbox:
             request.answers = self._refuse(SlotFull(retry_after_seconds=0.5), count)
             return request
         self._waiting_in_slot[slot] = waiting + count
+        if NUL_IN_JSON in message.data:
+            items = [item if is_text_storable(item) else None for item in items]
         request.event_bytes = len(message.data) // count + ENVELOPE_BYTES
         self._sort(items, request, at)
         if request.missing:
@@ -289,7 +291,7 @@ class Inbox:
                 return route, command, getattr(command, spec.key)
             return route, command, spec.aggregate_id(command, actor, command_id)
         except (KeyError, TypeError):
-            raise Invalid("not a command of this service") from None
+            raise Invalid("not a command of this service, or holds the character NUL") from None
 
     def _refuse(self, error: BacklineError, count: int) -> list[Outcome]:
         problem = error.problem()

@@ -586,3 +586,14 @@ async def test_commits_many_messages_at_once_when_they_come_faster_than_the_log_
     await asyncio.gather(*(owner.ask(draw(f"g{n}")) for n in range(100)))
     assert len(appends) <= 3
     assert max(len(commits[0].events) for commits in appends) > 50
+
+
+async def test_refuses_text_that_postgresql_cannot_hold_and_takes_what_only_looks_like_it(
+    log: FaultyLog, owner: LoneOwner
+) -> None:
+    await opened(log, "r1")
+    nul = {**draw("ann"), "correlation": "a\0b"}
+    looks_like = {**draw("cleo"), "correlation": "\\u0000"}
+    answers = await owner.ask(nul, draw("bob"), looks_like)
+    assert codes(answers) == ["invalid", "ok", "ok"]
+    assert await drawn(log) == ["bob", "cleo"]

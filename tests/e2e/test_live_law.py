@@ -29,6 +29,7 @@ SEED = 20261120
 ACTIONS = 80
 CONVERGE_SECONDS = 20.0
 NOT_WATCHED = {
+    "auth.list-revocations": "gateways alone ask; services/gateway/test_revocation.py",
     "auth.get-jwks": "the keys of a running installation do not change",
     "gateway.get-viewers": "it is about the watching itself; services/gateway/test_connected.py",
 }
@@ -48,7 +49,9 @@ class Stage:
         """What every query is asked with."""
         show, artist = {"show_id": self.show_id}, {"artist_id": self.artist_id}
         return {
+            "auth.export-me": {},
             "auth.get-me": {},
+            "auth.list-sessions": {},
             "auth.list-users": {"limit": 20},
             "catalog.list-artists": {"limit": 20},
             "catalog.list-shows": artist,

@@ -96,7 +96,9 @@ def replay(service: str, lines: Iterable[Line]) -> Mapping[str, State]:
 
 def tell(story: Story) -> list[Line]:
     """Live a story through, and write down what is recorded. raises   Rejected"""
-    decider = DECIDERS[story.service, story.aggregate]
+    decider = DECIDERS.get((story.service, story.aggregate))
+    if decider is None:
+        raise LookupError(f"DECIDERS has none for {story.service}, {story.aggregate}")
     state = decider.state()
     held: dict[str, str | None] = dict(story.held)
     keyring = FixedKeys()

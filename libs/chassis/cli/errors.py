@@ -22,13 +22,13 @@ Every refusal is an [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) problem d
 
 | kind | status | what a client does |
 |---|---|---|
-| `invalid`, `too-large` | 400, 405, 413, 415 | mend the request: it will be refused again |
+| `invalid`, `too-large` | 400, 405, 413, 415, 431 | mend the request: it will be refused again |
 | `unauthenticated` | 401 | sign in, or get a new token |
 | `forbidden` | 403 | nothing: this caller may not |
 | `not-found` | 404 | look elsewhere |
 | `rejected` | 409 | tell the user: the domain said no |
 | `conflict` | 409 | try again once |
-| `rate-limited`, `unavailable` | 429, 503 | try again after `retry_after` seconds, same key |
+| `rate-limited`, `unavailable` | 412, 429, 503 | try again after `retry_after` seconds, same key |
 | `internal` | 500 | report it; a bug of ours |
 
 Over the bus, `owner-moved` (unavailable) tells a caller that a slot has just changed hands; the bus
