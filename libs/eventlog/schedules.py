@@ -17,13 +17,23 @@ from datetime import datetime
 from nats.aio.client import Client
 
 from libs.eventlog.codec import timestamp
-from libs.eventlog.protocol import Stored, call, raise_error, read_direct, request
+from libs.eventlog.protocol import (
+    EXPECTED_REVISION,
+    Stored,
+    call,
+    last_message,
+    raise_error,
+    read_direct,
+    request,
+)
+from libs.kernel.errors import Conflict
 
 SCHEDULE = "Nats-Schedule"
 TARGET = "Nats-Schedule-Target"
 TARGET_TTL = "Nats-Schedule-TTL"
 ROLLUP = "Nats-Rollup"
 SCHEDULER = "Nats-Scheduler"
+ASKED = "Backline-Asked"
 
 DUE_TTL = "168h"
 """How long a message that became due waits for its service to come back: a week."""
@@ -44,8 +54,20 @@ class Scheduled:
     headers: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What asked for a schedule: the position of an event, and when it was recorded."""
+
+    position: int
+    at: datetime
+
+
 class Schedules:
-    """The schedules of one service."""
+    """The schedules of one service.
+
+    Who works for a moment after its turn is over may come late: what an older event asks for
+    leaves alone what a newer one has asked for.
+    """
 
     def __init__(self, client: Client, service: str) -> None:
         self._client = client
@@ -54,7 +76,13 @@ class Schedules:
         self._due = f"due.{service}."
 
     async def at(
-        self, key: str, when: datetime, body: bytes, *, headers: Mapping[str, str] | None = None
+        self,
+        key: str,
+        when: datetime,
+        body: bytes,
+        *,
+        headers: Mapping[str, str] | None = None,
+        asked: Asked | None = None,
     ) -> None:
         """Send a message at a time; at once when it has passed. Replaces what the key had before.
 
@@ -62,6 +90,7 @@ class Schedules:
                  due.<service>.<key>
         when     with its offset
         headers  go along with the message (`traceparent`)
+        asked    by what; None replaces whatever there is
         raises   Unavailable: it may then have been made all the same, and can be made again
         """
         instructions = {
@@ -70,26 +99,41 @@ class Schedules:
             TARGET_TTL: DUE_TTL,
             ROLLUP: "sub",
         }
-        answer = await request(
-            self._client,
-            self._schedules + key,
-            body,
-            {**(headers or {}), **instructions},
-            timeout_seconds=TIMEOUT_SECONDS,
-        )
-        raise_error(answer)
+        if asked is not None:
+            instructions[ASKED] = f"{asked.position} {timestamp(asked.at)}"
+        while True:
+            last = await self._last(key)
+            if _is_newer(last, asked):
+                return
+            expected = {EXPECTED_REVISION: str(0 if last is None else last.sequence)}
+            answer = await request(
+                self._client,
+                self._schedules + key,
+                body,
+                {**(headers or {}), **instructions, **expected},
+                timeout_seconds=TIMEOUT_SECONDS,
+            )
+            try:
+                raise_error(answer)
+            except Conflict:
+                continue  # It has fired, or somebody has replaced it, in this very moment.
+            return
 
-    async def cancel(self, key: str) -> bool:
-        """Take a schedule back. False when there is none: it has fired, or never was.
+    async def cancel(self, key: str, *, asked: Asked | None = None) -> bool:
+        """Take a schedule back. False when there is none: it has fired, or never was; or it is
+        newer than what asked.
 
         Should it be firing at this very moment, True does not mean that nothing will come.
 
         raises   Unavailable
         """
+        last = await self._last(_checked(key))
+        if last is None or _is_newer(last, asked):
+            return False
         answer = await call(
             self._client,
             f"STREAM.PURGE.{self._stream}",
-            {"filter": self._schedules + _checked(key)},
+            {"filter": self._schedules + key, "seq": last.sequence + 1},
             timeout_seconds=TIMEOUT_SECONDS,
         )
         raise_error(answer)
@@ -118,6 +162,12 @@ class Schedules:
             found += [self._scheduled(stored) for stored in page]
             position = page[-1].sequence
 
+    async def _last(self, key: str) -> Stored | None:
+        """The schedule that a key has now, as the leader has it."""
+        return await last_message(
+            self._client, self._stream, self._schedules + key, timeout_seconds=TIMEOUT_SECONDS
+        )
+
     def _scheduled(self, stored: Stored) -> Scheduled:
         return Scheduled(
             key=stored.subject.removeprefix(self._schedules),
@@ -126,9 +176,19 @@ class Schedules:
             headers={
                 name: value
                 for name, value in stored.headers.items()
-                if not name.startswith("Nats-")
+                if not name.startswith(("Nats-", "Backline-"))
             },
         )
+
+
+def _is_newer(found: Stored | None, asked: Asked | None) -> bool:
+    """Whether a later event has asked for what is there. In a log that was made anew positions
+    begin again, and time goes on.
+    """
+    if found is None or asked is None or ASKED not in found.headers:
+        return False
+    position, _, at = found.headers[ASKED].partition(" ")
+    return int(position) > asked.position and datetime.fromisoformat(at) >= asked.at
 
 
 def _checked(key: str) -> str:

@@ -12,7 +12,7 @@ from nats.aio.msg import Msg
 
 from libs.chassis.prepare import prepare
 from libs.eventlog.protocol import call
-from libs.eventlog.schedules import SCHEDULER, Schedules
+from libs.eventlog.schedules import SCHEDULER, Asked, Schedules
 from libs.kernel.clock import system_clock
 from libs.kernel.ids import new_id
 from libs.testkit.stack import TEST_SERVICES, RunningNats, running_nats
@@ -89,6 +89,23 @@ async def test_keeps_only_the_newest_when_replaced(toy: Watcher) -> None:
     await toy.schedules.at(toy.key, now() + SOON, b"second")
     assert (await toy.fired()).data == b"second"
     assert await toy.count() == 1
+
+
+async def test_keeps_what_was_asked_for_last_when_what_was_asked_before_comes_late(
+    toy: Watcher,
+) -> None:
+    key = f"{toy.key}.open"
+    earlier, later = Asked(7, now()), Asked(8, now())
+    await toy.schedules.at(key, now() + TOMORROW, b"later", asked=later)
+    await toy.schedules.at(key, now() + SOON, b"earlier", asked=earlier)
+    assert not await toy.schedules.cancel(key, asked=earlier)
+    assert [each.body for each in await toy.schedules.list(toy.key)] == [b"later"]
+    again = Asked(1, now())  # In a log that was made anew.
+    await toy.schedules.at(key, now() + TOMORROW, b"again", asked=again)
+    assert [(each.body, each.headers) for each in await toy.schedules.list(toy.key)] == [
+        (b"again", {})
+    ]
+    assert await toy.schedules.cancel(key, asked=again)
 
 
 async def test_sends_nothing_when_cancelled(toy: Watcher) -> None:

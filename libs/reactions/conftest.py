@@ -7,7 +7,7 @@ the command that the news came from. What that drawing does is in the hands of t
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -128,9 +128,13 @@ class House:
             yield
 
     @asynccontextmanager
-    async def reacting(self, *managers: ProcessManager) -> AsyncIterator[None]:
-        """Run process managers during the block: those that draw, if none is named."""
-        client = await self.server.connect(SERVICE, **RECONNECTING)
+    async def reacting(self, *managers: ProcessManager, url: str = "") -> AsyncIterator[None]:
+        """Run process managers during the block: those that draw, if none is named.
+
+        url   where they are told to send what they ask for, when it is not the server itself
+        """
+        server = replace(self.server, url=url or self.server.url)
+        client = await server.connect(SERVICE, **RECONNECTING)
         reactor = Reactor(
             service=SERVICE,
             managers=managers or [DRAWINGS],

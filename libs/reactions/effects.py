@@ -34,9 +34,9 @@ class Effects:
                 return await self._send(command, effect, trace)
             case Schedule(key=key, at=at, command=command):
                 body = write_plan(command, effect)
-                await self._schedules.at(f"{process_manager}.{key}", at, body)
+                await self._schedules.at(f"{process_manager}.{key}", at, body, asked=effect.asked)
             case Cancel(key=key):
-                await self._schedules.cancel(f"{process_manager}.{key}")
+                await self._schedules.cancel(f"{process_manager}.{key}", asked=effect.asked)
             case _:
                 assert_never(effect.reaction)
         return True

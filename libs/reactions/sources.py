@@ -11,6 +11,7 @@ import orjson
 
 from libs.eventlog.codec import decode, types_of
 from libs.eventlog.protocol import log_name
+from libs.eventlog.schedules import Asked
 from libs.kernel.ids import derive_id
 from libs.kernel.messages import Command, registry
 from libs.kernel.reactions import ProcessManager, Reaction, Send
@@ -30,11 +31,13 @@ class Effect:
 
     id           the same whenever the same message asks for it: the id of its command
     correlation  the correlation id of what set it off
+    asked        the event that asks for it; None for what became due
     """
 
     reaction: Reaction
     id: str
     correlation: str
+    asked: Asked | None = None
 
 
 class Source(Protocol):
@@ -97,6 +100,7 @@ class LogSource:
                 reaction=reaction,
                 id=derive_id(self._namespace, recorded.id, str(number)),
                 correlation=recorded.correlation_id,
+                asked=Asked(recorded.position, recorded.at),
             )
             for recorded in commit.events
             for number, reaction in enumerate(self._manager.react(recorded))

@@ -1,5 +1,6 @@
 """Process managers at work, on the real server and with a real owner."""
 
+import asyncio
 import signal
 from collections.abc import Sequence
 from datetime import timedelta
@@ -14,6 +15,7 @@ from libs.kernel.recorded import Recorded
 from libs.reactions import worker
 from libs.reactions.conftest import DRAWINGS, House, is_of_prizes, prizes_of
 from libs.telemetry import metrics
+from libs.testkit.proxy import Proxy
 from libs.testkit.toy import (
     CloseRaffle,
     OpenRaffle,
@@ -27,6 +29,9 @@ pytestmark = pytest.mark.connected
 
 TOY = service_caller("toy")
 SUBSCRIPTION = "toy--drawings"
+HELD_SECONDS = 0.5
+"""For what was held back to arrive."""
+
 TRACEPARENT = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
 
 
@@ -245,6 +250,30 @@ async def test_replaces_a_schedule_when_it_is_made_again(house: House) -> None:
     async with house.owning(), house.reacting(planning(timedelta(days=1))):
         await house.record("r1", "n1", "n2")
         await eventually(lambda: has_plans(house, 1, b"n2"))
+
+
+async def test_keeps_the_newer_schedule_when_whoever_had_the_turn_before_comes_late(
+    house: House,
+) -> None:
+    def react(recorded: Recorded) -> Sequence[Reaction]:
+        hour = recorded.at + timedelta(days=36_500)
+        return [Schedule("r1.close", hour, CloseRaffle(raffle_id="r1"))]
+
+    manager = ProcessManager("plans", "toy", "raffle", (RaffleOpened,), react)
+    async with (
+        Proxy(house.server.url).running() as proxy,
+        house.reacting(manager, url=proxy.url),
+    ):
+        await house.record("r1", "n1")
+        await eventually(lambda: has_plans(house, 1, b"n1"))
+        proxy.hold()  # What it asks for is under way for long.
+        await house.record("r1", "n2")
+        async with house.reacting(manager):
+            await house.record("r1", "n3")
+            await eventually(lambda: has_plans(house, 1, b"n3"), timeout_seconds=20)
+            proxy.mend()
+            await asyncio.sleep(HELD_SECONDS)
+            assert await has_plans(house, 1, b"n3")
 
 
 async def test_takes_a_schedule_back_when_it_is_cancelled(house: House) -> None:
