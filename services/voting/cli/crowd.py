@@ -63,7 +63,8 @@ def crowd(
 async def _play(plan: Plan, *, quiet: bool) -> tuple[Figures, Proof]:
     figures = Figures()
     audience = Audience(plan, figures)
-    with Live(console=Console(quiet=quiet), auto_refresh=False, transient=False) as screen:
+    console = Console(quiet=quiet)
+    with Live(console=console, auto_refresh=False, transient=False) as screen:
 
         async def refresh() -> None:
             while True:
@@ -76,4 +77,5 @@ async def _play(plan: Plan, *, quiet: bool) -> tuple[Figures, Proof]:
         finally:
             refreshing.cancel()
             screen.update(render(plan, figures), refresh=True)
+            console.line()  # What comes next begins a line of its own.
     return figures, await prove(plan, acknowledged)
