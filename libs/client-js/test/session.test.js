@@ -89,3 +89,56 @@ test("a store tells its listeners of changes only, also those who leave while it
   store.set(3);
   assert.deepEqual(heard, ["first", "second", "second"]);
 });
+
+/** @param {Partial<import("../src/session.js").Credentials>} [more] */
+function signedIn(more = {}) {
+  const expires_at = new Date(Date.now() + 3_600_000).toISOString();
+  return { user_id: "u1", token: "t1", session_id: "s1", expires_at, ...more };
+}
+
+test("renews what was refused, and tells it to the other tabs by the storage", async () => {
+  const storage = memory();
+  const session = new Session({ storage, startGuest, renew: async () => signedIn({ token: "t2" }) });
+  session.signIn(signedIn());
+  session.drop("t1");
+  await new Promise((done) => setTimeout(done, 10));
+  assert.equal(session.getSnapshot()?.token, "t2");
+  assert.match(storage.getItem("backline.session") ?? "", /"t2"/);
+  session.close();
+});
+
+test("renews a token that is about to end", async () => {
+  const soon = new Date(Date.now() + 1_000).toISOString();
+  const storage = memory({ "backline.session": JSON.stringify(signedIn({ expires_at: soon })) });
+  const session = new Session({ storage, startGuest, renew: async () => signedIn({ token: "t2" }) });
+  await new Promise((done) => setTimeout(done, 20));
+  assert.equal(session.getSnapshot()?.token, "t2");
+  session.close();
+});
+
+test("is nobody once the session is over, and goes on when nobody answers", async () => {
+  const session = new Session({ storage: memory(), startGuest, renew: async () => null });
+  session.signIn(signedIn());
+  session.drop("t1");
+  await new Promise((done) => setTimeout(done, 10));
+  assert.equal(session.getSnapshot(), null);
+  session.close();
+
+  const away = new Session({ storage: memory(), startGuest, renew: () => Promise.reject(new Error("away")) });
+  away.signIn(signedIn());
+  away.drop("t1");
+  await new Promise((done) => setTimeout(done, 10));
+  assert.equal(away.getSnapshot()?.token, "t1");
+  away.close();
+});
+
+test("takes the token another tab has renewed instead of a second one", async () => {
+  const storage = memory();
+  const session = new Session({ storage, startGuest, renew: () => assert.fail("the other tab was first") });
+  session.signIn(signedIn());
+  storage.setItem("backline.session", JSON.stringify(signedIn({ token: "t2" })));
+  session.drop("t1");
+  await new Promise((done) => setTimeout(done, 10));
+  assert.equal(session.getSnapshot()?.token, "t2");
+  session.close();
+});
