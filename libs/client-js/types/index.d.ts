@@ -29,6 +29,11 @@ export type ClientOptions = {
     storage?: TokenStorage | null;
     WebSocket?: typeof globalThis.WebSocket;
     fetch?: typeof globalThis.fetch;
+    /**
+     * Asks for the next
+     * token of somebody who signed in; null says that the session is over.
+     */
+    renew?: (() => Promise<import("./session.js").Credentials | null>) | null;
     backoff?: BackoffLimits;
     /**
      * How long one attempt of a command or question may take.

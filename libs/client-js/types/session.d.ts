@@ -2,6 +2,16 @@ import type { Readable } from "./store.js";
 export type Credentials = {
     user_id: string;
     token: string;
+    /**
+     * of somebody who signed in; a guest has none
+     */
+    session_id?: string;
+    /**
+     * when the token ends
+     */
+    expires_at?: string;
+    display_name?: string | null;
+    roles?: string[];
 };
 export type TokenStorage = Pick<Storage, "getItem" | "setItem" | "removeItem">;
 /** @implements {Readable<Credentials | null>} */
@@ -11,10 +21,13 @@ export declare class Session implements Readable<Credentials | null> {
      * @param {object} options
      * @param {TokenStorage | null} options.storage null keeps the session in memory alone
      * @param {() => Promise<Credentials>} options.startGuest asks the server for a guest session
+     * @param {(() => Promise<Credentials | null>) | null} [options.renew] asks for the next token of a session;
+     *   null says that the session is over
      */
-    constructor({ storage, startGuest }: {
+    constructor({ storage, startGuest, renew }: {
         storage: TokenStorage | null;
         startGuest: () => Promise<Credentials>;
+        renew?: (() => Promise<Credentials | null>) | null;
     });
     /** @param {() => void} listener */
     subscribe: (listener: () => void) => () => void;
