@@ -81,6 +81,8 @@ class Lane:
         self._open = Batch()
         self._committing: asyncio.Task[None] | None = None
         self._under_way: frozenset[Key] = frozenset()
+        self._loads_overlap = False
+        self._doubted_before = NEVER
         self._broken: BaseException | None = None
 
     # ------------------------------------------------------------------ arriving
@@ -169,6 +171,8 @@ class Lane:
     def _on_commit_done(self, task: asyncio.Task[None]) -> None:
         self._committing = None
         self._under_way = frozenset()
+        if self._loads_overlap:
+            self._loads_overlap, self._doubted_before = False, time.monotonic()
         self._aggregates.evict(busy=set(self._open.drafts))
         self._woken.set()
         if not task.cancelled() and task.exception() is not None:
@@ -210,7 +214,11 @@ class Lane:
             self._throw_away(draft)
 
     def _throw_away(self, draft: Draft) -> None:
-        """Throw an open draft and its aggregate's state away; decide its commands again."""
+        """Throw an open draft and its aggregate's state away; decide its commands again.
+
+        It is loaded anew at once, perhaps without what is under way: see `_confirm`.
+        """
+        self._loads_overlap |= draft.live.key in self._under_way
         self._aggregates.forget(draft.live.key)
         self._open.drafts.pop(draft.live.key, None)
         self._again(draft)
@@ -289,12 +297,11 @@ class Lane:
         """Make sure that answers which record nothing rest on the truth of today.
 
         An append finds out by itself when somebody else has written meanwhile, as a second owner
-        may in a hand-over. A refusal would never; so the log is asked, once a second at most.
+        may in a hand-over. A refusal would never; so the log is asked, once a second at most, and
+        about what was loaded while a commit on it was under way.
         """
-        now = time.monotonic()
-        doubtful = [
-            draft for draft in drafts if now - draft.live.confirmed_at > CONFIRMED_SECONDS_MAX
-        ]
+        trusted_after = max(time.monotonic() - CONFIRMED_SECONDS_MAX, self._doubted_before)
+        doubtful = [draft for draft in drafts if draft.live.confirmed_at < trusted_after]
         return _joined(await asyncio.gather(*(self._confirm_one(draft) for draft in doubtful)))
 
     async def _confirm_one(self, draft: Draft) -> Failures:

@@ -292,6 +292,24 @@ async def test_refuses_on_the_truth_of_today_when_another_owner_has_moved_on(
     assert await drawn(log) == ["ann"]
 
 
+async def test_answers_with_what_was_under_way_when_a_bug_threw_the_state_away_meanwhile(
+    owner: LoneOwner, log: FaultyLog
+) -> None:
+    await opened(log, "r1")
+    await owner.ask(draw("ann"))
+    log.open.clear()
+    closing = owner.send(item("close-raffle", "r1"))
+    await eventually(lambda: log.appends == 3)
+    before = owner.aggregates.get("raffle", "r1")
+    broken = owner.send(item("break-raffle", "r1", place=Place.EVOLVE), draw("ann"))
+    await eventually(lambda: owner.aggregates.get("raffle", "r1") not in (None, before))
+    log.open.set()
+    await asyncio.gather(closing, broken)
+    await owner.ask(item("open-raffle", "r1"))
+    history = await log.load("raffle", "r1")
+    assert history.commits[-1].events[-1].data == RaffleOpened(raffle_id="r1")
+
+
 async def test_asks_the_log_once_in_a_while_when_it_refuses_again_and_again(
     owner: LoneOwner, log: FaultyLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
