@@ -39,6 +39,7 @@ BUNDLE_COMMANDS_MAX = 1000
 BUNDLE_BYTES_MAX = 1024 * 1024
 ENVELOPE_BYTES = 320
 KNOWN_COMMANDS_MAX = 32_768
+KNOWN_TEXT_MAX = 64
 ID_CHARACTERS = (string.ascii_letters + string.digits + "_-").encode()
 ITEM_FIELDS = 5
 """Of a command that is neither traced nor set off by another message."""
@@ -93,7 +94,8 @@ class Checker:
         except ValidationError as error:
             raise Invalid(describe(error)) from None
         values = arguments.values()
-        if all(type(value) is str for value in values):  # As keys, 1 and true would be the same.
+        # Texts alone, as 1 and true would be the same key; and short ones, as many are kept.
+        if all(type(value) is str and len(value) <= KNOWN_TEXT_MAX for value in values):
             if len(self._known) >= KNOWN_COMMANDS_MAX:
                 self._known.clear()
             self._known[(*arguments, *values)] = command

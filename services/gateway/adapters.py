@@ -80,7 +80,8 @@ class Desk:
         """Have a command carried out; returns the view it is answered with.
 
         args    its fields, as JSON values
-        key     the caller's idempotency key: the same caller, command and key is one command
+        key     the caller's idempotency key: the same caller, command, aggregate and key is one
+                command
         address  where they are (`libs.kernel.addresses`)
         raises  CommandUnknown, ArgumentsInvalid, Unauthenticated, Forbidden, TooManyFromHere; what
                 it was refused with (RemoteProblem); Unavailable
@@ -96,7 +97,7 @@ class Desk:
             name,
             args,
             caller=caller,
-            command_id=_command_id(name, key, caller),
+            command_id=_command_id(spec, args, key, caller),
             traceparent=inject(),
         )
 
@@ -186,7 +187,13 @@ def _check(spec: CommandSpec, args: Any) -> None:
         raise ArgumentsInvalid(describe(error)) from None
 
 
-def _command_id(name: str, key: str | None, caller: Caller) -> str | None:
+def _command_id(spec: CommandSpec, args: Any, key: str | None, caller: Caller) -> str | None:
+    """The id of a command, also of its retry; None when it is to be drawn.
+
+    Of what it is about as well: a key that is used for two aggregates makes two commands, and what
+    they record must not bear one id.
+    """
     if key is None or (not caller.user_id and len(key) < ANONYMOUS_KEY_LENGTH_MIN):
         return None
-    return derive_id(caller.user_id, name, key)
+    about = str(args[spec.key]) if spec.has_key_field else ""
+    return derive_id(caller.user_id, spec.name, about, key)
