@@ -35,10 +35,10 @@ Email = Annotated[
         strip_whitespace=True,
         min_length=3,
         max_length=254,
-        pattern=r"^[^\s@<>,;:\x00-\x1f\x7f]{1,64}@[^\s@<>,;:\x00-\x1f\x7f]+\.[^\s@<>,;:\x00-\x1f\x7f]+$",
+        pattern=r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+$",
     ),
 ]
-"""An e-mail address. Capital letters make no difference."""
+"""An e-mail address, as HTML has it. Capital letters make no difference."""
 
 Password = Annotated[str, StringConstraints(min_length=10, max_length=200)]
 """Ten characters at least, of any kind; not one of the most common ones."""
@@ -349,6 +349,14 @@ class ProofFailed(Event):
 @event("auth.mail_sent")
 class MailSent(Event):
     """A mail has left."""
+
+    mail_id: Id
+    user_id: UserId
+
+
+@event("auth.mail_refused")
+class MailRefused(Event):
+    """A mail was refused for good: nobody reads mail at that address, or it is not taken there."""
 
     mail_id: Id
     user_id: UserId

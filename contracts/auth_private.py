@@ -146,7 +146,8 @@ class DeliverMail(Command[MailReceipt]):
 
 @command("auth.record-mail", key="mail_id", access=Access.SERVICE)
 class RecordMail(Command[MailReceipt]):
-    """A mail was handed over."""
+    """A mail was handed over, or refused for good."""
 
     mail_id: Id
     user_id: UserId
+    is_refused: bool = False

@@ -26,6 +26,8 @@ class Mailbox:
         self.mails: dict[str, list[EmailMessage]] = {}
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802  # aiosmtpd's.
+        if any(address.startswith("nobody") for address in envelope.rcpt_tos):
+            return "550 nobody reads mail here"
         content = envelope.original_content or b""
         mail = message_from_bytes(content, policy=policy.default)
         for address in envelope.rcpt_tos:

@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 
+from contracts.auth_accounts import MailRefused
 from libs.bus import Bus
+from libs.eventlog import JetStreamLog
 from libs.kernel.errors import RemoteProblem
 from libs.kernel.ids import new_id
 from libs.kernel.messages import NOBODY, Caller
+from libs.testkit.stack import RunningNats
 from libs.testkit.waiting import eventually
 from services.auth.conftest import Mailbox
 
@@ -277,3 +280,31 @@ async def test_forgets_a_person_who_wants_to_be_forgotten(bus: Bus, mailbox: Mai
         return len(mailbox.mails[email]) > 1
 
     await eventually(starts_anew)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "ann",
+        "ann@",
+        "@example.org",
+        "ann@example",
+        "ann@example.org\nBcc: x@y.zz",
+        "änn@example.org",
+    ],
+)
+async def test_takes_no_address_that_is_none(bus: Bus, address: str) -> None:
+    assert await code_of(say(bus, "sign-up", email=address, password=PASSWORD)) == "invalid"
+
+
+async def test_is_done_with_a_mail_that_nobody_takes(bus: Bus, nats_server: RunningNats) -> None:
+    await say(bus, "sign-up", email=f"nobody-{an_address()}", password=PASSWORD)
+    client = await nats_server.connect("auth")
+    try:
+        log = await JetStreamLog.open(client, "auth")
+        async with asyncio.timeout(10):
+            async for commits in log.follow(after=0, events=[MailRefused]):
+                if any(commit.events for commit in commits):
+                    return
+    finally:
+        await client.close()

@@ -136,6 +136,18 @@ STORIES: Sequence[Story] = (
     ),
     Story(
         "auth",
+        "mail",
+        "mail_2",
+        [
+            (
+                SERVICE,
+                "auth.record-mail",
+                {"mail_id": "mail_2", "user_id": "usr_account", "is_refused": True},
+            )
+        ],
+    ),
+    Story(
+        "auth",
         "user",
         "usr_guest",
         [

@@ -14,6 +14,12 @@ from libs.kernel.errors import Unavailable
 from services.auth.adapters.digests import Digests
 
 TIMEOUT_SECONDS: Final = 5.0
+_FOR_GOOD: Final = 500
+"""SMTP's codes from here on say that there is no use in trying again."""
+
+
+class Undeliverable(Exception):
+    """The server will never take this mail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +102,20 @@ class Mailer:
         return message
 
     async def send(self, message: EmailMessage) -> None:
-        """Hand a mail over. raises   Unavailable when the server does not take it now"""
+        """Hand a mail over.
+
+        raises   Undeliverable when the server will never take it; Unavailable when it does not now
+        """
         try:
             await asyncio.to_thread(self._send, message)
+        except smtplib.SMTPRecipientsRefused as error:
+            if all(code >= _FOR_GOOD for code, _ in error.recipients.values()):
+                raise Undeliverable from None
+            raise Unavailable("the mail server is busy", retry_after_seconds=5) from None
+        except smtplib.SMTPDataError as error:
+            if error.smtp_code >= _FOR_GOOD:
+                raise Undeliverable from None
+            raise Unavailable("the mail server is busy", retry_after_seconds=5) from None
         except (OSError, smtplib.SMTPException) as error:
             raise Unavailable(
                 f"mail cannot be sent: {type(error).__name__}", retry_after_seconds=5

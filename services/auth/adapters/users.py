@@ -29,7 +29,7 @@ class Users:
         user: User = await self._state(self._decider, user_id)
         return user
 
-    async def is_mail_sent(self, mail_id: str) -> bool:
+    async def is_mail_done(self, mail_id: str) -> bool:
         history = await self._log.load("mail", mail_id)
         return bool(history.commits)
 

@@ -52,7 +52,7 @@ from libs.kernel.ids import derive_id
 from libs.kernel.messages import Command, Origin, registry, service_caller
 from libs.owner import Answered, Completer, Resolver
 from services.auth.adapters.digests import Digests, Shown
-from services.auth.adapters.mailer import Mailer
+from services.auth.adapters.mailer import Mailer, Undeliverable
 from services.auth.adapters.passwords import Passwords
 from services.auth.adapters.tokens import Tokens
 from services.auth.adapters.users import Users
@@ -290,14 +290,15 @@ class Ways:
     async def deliver_mail(self, command: DeliverMail, _origin: Origin) -> Answered | RecordMail:
         """Send it. A crash between sending and recording sends it twice; it is never left out."""
         user = await self._users.get(command.user_id)
-        if user.email is None or await self._users.is_mail_sent(command.mail_id):
+        if user.email is None or await self._users.is_mail_done(command.mail_id):
             return Answered(MailReceipt())
-        await self._mailer.send(
-            self._mailer.write(
-                command.kind, user.email, self._digests, command.user_id, command.mail_id
-            )
-        )
-        return RecordMail(mail_id=command.mail_id, user_id=command.user_id)
+        mail_id, user_id = command.mail_id, command.user_id
+        mail = self._mailer.write(command.kind, user.email, self._digests, user_id, mail_id)
+        try:
+            await self._mailer.send(mail)
+        except Undeliverable:
+            return RecordMail(mail_id=mail_id, user_id=user_id, is_refused=True)
+        return RecordMail(mail_id=mail_id, user_id=user_id)
 
     async def destroy_key(self, command: DestroyKey, _origin: Origin) -> Answered:
         user = await self._users.get(command.user_id)

@@ -1,4 +1,4 @@
-"""A mail: that it has left.
+"""A mail: that it has left, or never will.
 
 Stream      evt.auth.mail.{mail_id}
 """
@@ -6,32 +6,37 @@ Stream      evt.auth.mail.{mail_id}
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from contracts.auth_accounts import MailReceipt, MailSent
+from contracts.auth_accounts import MailReceipt, MailRefused, MailSent
 from contracts.auth_private import RecordMail
 from libs.kernel.decider import Decider
 from libs.kernel.messages import Origin
+
+type MailEvent = MailSent | MailRefused
 
 
 @dataclass(slots=True)
 class Mail:
     """The state."""
 
-    is_sent: bool = False
+    is_done: bool = False
 
 
-def decide(command: RecordMail, mail: Mail, _origin: Origin) -> Sequence[MailSent]:
+def decide(command: RecordMail, mail: Mail, _origin: Origin) -> Sequence[MailEvent]:
     """It is recorded once, also when it had to be sent twice."""
-    return [] if mail.is_sent else [MailSent(mail_id=command.mail_id, user_id=command.user_id)]
+    if mail.is_done:
+        return []
+    recorded = MailRefused if command.is_refused else MailSent
+    return [recorded(mail_id=command.mail_id, user_id=command.user_id)]
 
 
-def evolve(mail: Mail, _event: MailSent) -> Mail:
-    """It has left."""
-    mail.is_sent = True
+def evolve(mail: Mail, _event: MailEvent) -> Mail:
+    """It is done with."""
+    mail.is_done = True
     return mail
 
 
 def answer(
-    _command: RecordMail, _events: Sequence[MailSent], _mail: Mail, _origin: Origin
+    _command: RecordMail, _events: Sequence[MailEvent], _mail: Mail, _origin: Origin
 ) -> MailReceipt:
     """Nothing to tell."""
     return MailReceipt()
@@ -40,7 +45,7 @@ def answer(
 MAIL = Decider(
     aggregate="mail",
     commands=(RecordMail,),
-    events=(MailSent,),
+    events=(MailSent, MailRefused),
     state=Mail,
     decide=decide,
     evolve=evolve,
