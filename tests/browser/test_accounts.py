@@ -51,6 +51,12 @@ def signed_up(page: Page, address: str) -> None:
     assert "Look into your mail" in said(page, "sign-up")
     follow_mail(page, address, "Confirm your address")
     fill(page, "proof")
+    arrives(page)
+
+
+def arrives(page: Page) -> None:
+    """Signing in ends on the first page."""
+    expect(page).to_have_url("/")
     expect(who(page)).to_have_text("Ann")
 
 
@@ -78,7 +84,7 @@ def test_is_out_on_the_other_device_at_once(house: House, tabs: Tabs) -> None:
     fill(there, "sign-in", email=address, password="not this one")
     assert said(there, "sign-in") == "The address or the password is not right."
     fill(there, "sign-in", email=address, password=PASSWORD)
-    expect(who(there)).to_have_text("Ann")
+    arrives(there)
     there.goto("/account")
     here.goto("/account")
     expect(here.locator("#sessions li")).to_have_count(2)
@@ -95,20 +101,21 @@ def test_signs_in_by_mail_and_sets_another_password(house: House, tabs: Tabs) ->
     signed_up(page, address)
     page.goto("/account")
     page.locator("#sign-out").click()
+    expect(page).to_have_url("/")
     expect(who(page)).to_have_text("Sign in")
     page.goto("/reset-password")
     fill(page, "send-password-reset", email=address)
     assert "on its way" in said(page, "send-password-reset")
     follow_mail(page, address, "Set another password")
     fill(page, "reset", password="another one, much better")
-    expect(who(page)).to_have_text("Ann")
+    arrives(page)
     other = tabs.open("/sign-in")
     fill(other, "send-sign-in-mail", email=address)
     assert "on its way" in said(other, "send-sign-in-mail")
     follow_mail(other, address, "Your link to sign in")
     expect(other).to_have_url(f"{house.url}/confirm")  # What it proves stays out of the history.
     fill(other, "proof")
-    expect(who(other)).to_have_text("Ann")
+    arrives(other)
 
 
 def test_renews_a_session_whose_token_is_old(house: House, tabs: Tabs) -> None:
@@ -139,6 +146,7 @@ def test_gives_a_copy_and_then_forgets(house: House, tabs: Tabs, tmp_path: Path)
     download.value.save_as(tmp_path / "held.json")
     assert json.loads((tmp_path / "held.json").read_text())["email"] == address
     fill(page, "erase-me", password=PASSWORD)
+    expect(page).to_have_url("/")
     expect(who(page)).to_have_text("Sign in")
     page.goto("/sign-in")
     fill(page, "sign-in", email=address, password=PASSWORD)
