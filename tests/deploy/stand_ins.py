@@ -50,8 +50,8 @@ if [ ! -s "$data/PG_VERSION" ]; then
     done
     as_postgres pg_ctl -D "$data" -w -m fast stop >/dev/null
 fi
-exec setpriv --reuid=999 --regid=999 --clear-groups postgres -D "$data" -c listen_addresses='*' -k
-/tmp
+exec setpriv --reuid=999 --regid=999 --clear-groups \\
+    postgres -D "$data" -c listen_addresses='*' -k /tmp
 """
 
 
