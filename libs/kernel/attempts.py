@@ -5,16 +5,11 @@ Kept in memory: each process counts for itself.
 
 import time
 from collections import OrderedDict
-from typing import Final
+from typing import Final, Self
 
 from libs.kernel.errors import RateLimited
 
 KEYS_MAX: Final = 100_000
-ATTEMPTS_AT_ONCE: Final = 30
-ATTEMPT_SECONDS: Final = 2.0
-"""Of one command from one address: a school behind one address can sign up, a list of passwords
-cannot be tried.
-"""
 
 
 class Attempts:
@@ -26,6 +21,13 @@ class Attempts:
         self._seconds_each = seconds_each
         self._tolerance = seconds_each * (burst - 1)
         self._free_at: OrderedDict[str, float] = OrderedDict()
+
+    @classmethod
+    def by_address(cls, refusal: type[RateLimited]) -> Self:
+        """Of one command from one address: a school behind one address can sign up, a list of
+        passwords cannot be tried.
+        """
+        return cls(refusal, burst=30, seconds_each=2.0)
 
     def take(self, key: str) -> None:
         """Count an attempt. raises   the refusal, which says when the next one may be"""

@@ -9,7 +9,7 @@ then decided again and finds it taken. A name changes hands only beside an event
 
     def names(command: UserCommand, user: User) -> Sequence[str]: ...
 
-    USER = Decider(…, claims=Claims(names, taken=NameTaken, released=NameReleased))
+    USER = Decider(…, claims=Claims(names, taken=NameTaken))
 
 source    docs/adr/0011-claims.md
 """
@@ -40,18 +40,12 @@ class NameEvent(Event):
 class Claims:
     """What a decider claims.
 
-    names     (command, state) -> the names a command is about
-    taken     the event by which somebody begins to hold a name
-    released  the event by which they cease to
+    names  (command, state) -> the names a command is about
+    taken  the event by which somebody begins to hold a name; by any other they cease to
     """
 
     names: Callable[[Any, Any], Sequence[str]]
     taken: type[NameEvent]
-    released: type[NameEvent]
-
-    @property
-    def events(self) -> tuple[type[NameEvent], type[NameEvent]]:
-        return self.taken, self.released
 
     def holder_after(self, event: NameEvent) -> str | None:
         """Who holds the name of an event from then on."""

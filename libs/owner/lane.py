@@ -18,6 +18,7 @@ from itertools import islice
 from libs.bus.wire import OWNER_MOVED
 from libs.eventlog.codec import is_encodable
 from libs.eventlog.model import CloudEvent, EventLog
+from libs.kernel.claims import Claims
 from libs.kernel.errors import BacklineError, Conflict, Problem, Unavailable
 from libs.owner import names, tracing
 from libs.owner.aggregates import Aggregates, AnyDecider, Key, Live
@@ -197,8 +198,10 @@ class Lane:
         live = self._aggregates.get(decider.aggregate, bundle.aggregate_id)
         if live is None:
             self._lookups.load(bundle, decider)
-        elif decider.claims is not None and (unknown := _unknown_names(bundle, live)):
-            self._lookups.look_up_names(bundle, live.key, decider.claims, unknown)
+        elif (claims := decider.claims) is not None and (
+            unknown := _unknown_names(claims, bundle, live)
+        ):
+            self._lookups.look_up_names(bundle, live.key, claims, unknown)
         else:
             self._decide(bundle, live)
 
@@ -361,10 +364,10 @@ class Lane:
         self._woken.set()
 
 
-def _unknown_names(bundle: Bundle, live: Live) -> Sequence[str]:
+def _unknown_names(claims: Claims, bundle: Bundle, live: Live) -> Sequence[str]:
     """Of a bundle of one command: a command about names is alone in its own."""
     (command,) = bundle.commands
-    return names.unknown(live.decider.claims, command, live.state, bundle.standings)
+    return names.unknown(claims, command, live.state, bundle.standings)
 
 
 def _joined(failures: Iterable[Failures]) -> Failures:

@@ -45,11 +45,9 @@ async def look_up(log: EventLog, claims: Claims, name: str) -> Standing:
 
 
 def unknown(
-    claims: Claims | None, command: Any, state: Any, standings: Mapping[str, Standing]
+    claims: Claims, command: Any, state: Any, standings: Mapping[str, Standing]
 ) -> Sequence[str]:
     """The names a command is about that have not been looked up yet."""
-    if claims is None:
-        return ()
     return [name for name in claims.names(command, state) if name not in standings]
 
 

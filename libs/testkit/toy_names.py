@@ -138,5 +138,5 @@ PLAYER: Decider[PlayerCommand, PlayerEvent, Player] = Decider(
     decide=decide,
     evolve=evolve,
     answer=answer,
-    claims=Claims(names, BadgeTaken, BadgeReleased),
+    claims=Claims(names, BadgeTaken),
 )

@@ -35,7 +35,9 @@ ENTRY_COMMANDS = (StartGuestSession, StartDevelopmentSession, RefreshSession, Re
 
 
 def create_app(settings: Settings) -> App:
-    """Build the service: the owner of users, their projection, and its queries."""
+    """Build the service: the owner of users, sessions and mails, their projection, queries and
+    process managers.
+    """
     development = settings.development_users
     is_off = development is DevelopmentUsers.OFF
     decider = user_decider(None if is_off else UserRole(development))

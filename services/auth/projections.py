@@ -90,11 +90,8 @@ def project(events: Sequence[Recorded]) -> Projected:
     writes: list[Write] = []
     keys: dict[str, int] = {}
     for recorded in events:
-        done = _writes(recorded.data, recorded.at)
+        done = _writes(recorded)
         writes += done
-        for write in done:
-            if write.statement is _REVOKE:
-                write.rows = [{**row, "position": recorded.position} for row in write.rows]
         keys[f"user.{_user_of(recorded.data)}"] = keys["users"] = recorded.position
         if any(write.statement is _REVOKE for write in done):
             keys["revocations"] = recorded.position
@@ -117,8 +114,8 @@ def _user_of(event: Event) -> str:
     return user_id
 
 
-def _writes(event: Event, at: datetime) -> list[Write]:
-    match event:
+def _writes(recorded: Recorded) -> list[Write]:
+    match event := recorded.data:
         case GuestRegistered():
             return [_added(event, UserKind.GUEST, UserRole.MEMBER)]
         case UserRegistered():
@@ -132,35 +129,34 @@ def _writes(event: Event, at: datetime) -> list[Write]:
             return [_change(_SET_NAME, event, display_name=event.display_name)]
         case UserErased():
             erased = _change(_ERASE, event, email=None, display_name=None)
-            return [erased, *_all_ended(event, at, None)]
+            return [erased, *_all_ended(recorded, recorded.at, None)]
         case SessionsEnded(before=before, kept_session_id=kept):
-            return _all_ended(event, before, kept)
+            return _all_ended(recorded, before, kept)
         case SessionOpened() | SessionRenewed() | SessionEnded():
-            return _session_writes(event, at)
+            return _session_writes(recorded)
         case _:
-            return _standing_writes(event, at)
+            return _standing_writes(recorded)
 
 
-def _standing_writes(event: Event, at: datetime) -> list[Write]:
-    match event:
+def _standing_writes(recorded: Recorded) -> list[Write]:
+    match event := recorded.data:
         case RoleSet():
-            return [_change(_SET_ROLE, event, role=event.role), _out_of_date(event, at)]
+            return [_change(_SET_ROLE, event, role=event.role), _out_of_date(recorded)]
         case UserSuspended():
-            return [_change(_SET_SUSPENDED, event, suspended_by=event.by), _out_of_date(event, at)]
+            return [_change(_SET_SUSPENDED, event, suspended_by=event.by), _out_of_date(recorded)]
         case UserReinstated():
             return [_change(_SET_SUSPENDED, event, suspended_by=None)]
         case UserBanned():
-            return [_change(_SET_BANNED, event, banned=True), *_all_ended(event, at, None)]
+            banned = _change(_SET_BANNED, event, banned=True)
+            return [banned, *_all_ended(recorded, recorded.at, None)]
         case UserUnbanned():
             return [_change(_SET_BANNED, event, banned=False)]
         case other:
             raise TypeError(f"{type(other).__name__} is no event of auth")
 
 
-def _session_writes(
-    event: SessionOpened | SessionRenewed | SessionEnded, at: datetime
-) -> list[Write]:
-    match event:
+def _session_writes(recorded: Recorded) -> list[Write]:
+    match event := recorded.data:
         case SessionOpened():
             row = {
                 "session_id": event.session_id,
@@ -175,7 +171,10 @@ def _session_writes(
             return [Write(_RENEW_SESSION, [{"of": session_id, "at": renewed_at}])]
         case SessionEnded(session_id=session_id):
             ended = Write(_END_SESSION, [{"of": session_id}])
-            return [ended, _revoked(event, at, session_id=session_id)]
+            what = f"session:{session_id}"
+            return [ended, _revoked(recorded, what, recorded.at, session_id=session_id)]
+        case other:
+            raise TypeError(f"{type(other).__name__} is no event of a session")
 
 
 def _added(event: GuestRegistered | UserRegistered, kind: UserKind, role: UserRole) -> Write:
@@ -198,33 +197,36 @@ def _change(statement: UpdateBase, event: Event, **values: Any) -> Write:
     return Write(statement, [{"of": _user_of(event), **new}])
 
 
-def _all_ended(event: Event, before: datetime, kept: str | None) -> list[Write]:
-    row = {"of": _user_of(event), "before_at": before, "kept": kept or ""}
-    return [Write(_END_SESSIONS, [row]), _revoked(event, before, kept=kept)]
+def _all_ended(recorded: Recorded, before: datetime, kept: str | None) -> list[Write]:
+    user_id = _user_of(recorded.data)
+    row = {"of": user_id, "before_at": before, "kept": kept or ""}
+    revoked = _revoked(recorded, f"user:{user_id}", before, kept=kept)
+    return [Write(_END_SESSIONS, [row]), revoked]
 
 
-def _out_of_date(event: Event, at: datetime) -> Write:
+def _out_of_date(recorded: Recorded) -> Write:
     """What tokens say of the user's roles is not so any more."""
-    return _revoked(event, at, what=f"standing:{_user_of(event)}")
+    what = f"standing:{_user_of(recorded.data)}"
+    return _revoked(recorded, what, recorded.at, renewable=True)
 
 
 def _revoked(
-    event: Event,
+    recorded: Recorded,
+    what: str,
     before: datetime,
     *,
     session_id: str | None = None,
     kept: str | None = None,
-    what: str | None = None,
+    renewable: bool = False,
 ) -> Write:
-    user_id = _user_of(event)
-    whose = f"user:{user_id}" if session_id is None else f"session:{session_id}"
     row = {
-        "what": what or whose,
-        "user_id": user_id,
+        "what": what,
+        "user_id": _user_of(recorded.data),
         "session_id": session_id,
         "before": before,
         "kept_session_id": kept,
-        "renewable": what is not None,
+        "renewable": renewable,
+        "position": recorded.position,
     }
     return Write(_REVOKE, [row])
 

@@ -15,7 +15,7 @@ from libs.bus import Answer, Bus
 from libs.bus.server import describe
 from libs.chassis.revocations import Revocations
 from libs.chassis.tokens import Identity, Jwks, Verifier
-from libs.kernel.attempts import ATTEMPT_SECONDS, ATTEMPTS_AT_ONCE, Attempts
+from libs.kernel.attempts import Attempts
 from libs.kernel.clock import Clock
 from libs.kernel.errors import BacklineError, NotFound, RateLimited, RemoteProblem
 from libs.kernel.ids import derive_id
@@ -60,9 +60,7 @@ class Desk:
         self._commands = messages.commands
         self._verifier = Verifier(self._fetch_keys, clock)
         self._revocations = revocations
-        self._attempts = Attempts(
-            TooManyFromHere, burst=ATTEMPTS_AT_ONCE, seconds_each=ATTEMPT_SECONDS
-        )
+        self._attempts = Attempts.by_address(TooManyFromHere)
 
     async def identify(self, token: str) -> Identity:
         """Whom a token names.

@@ -7,19 +7,17 @@ from typing import Any
 import orjson
 from websockets.asyncio.client import ClientConnection, connect
 
-from contracts.auth_accounts import MailKind
-from contracts.auth_private import OpenAccount, OpenSession, UseProof
-from contracts.auth_sessions import SignInMethod
 from libs.bus import Bus
 from libs.chassis.revocations import Revocations
 from libs.chassis.tokens import Jwks, Signer, Verifier
 from libs.kernel.clock import system_clock
 from libs.kernel.ids import new_id
-from libs.kernel.messages import NOBODY, Caller, service_caller
+from libs.kernel.messages import NOBODY, Caller
 from services.auth.adapters.passwords import Passwords
 from tests.bench.edge import EDGE
 from tests.bench.figure import Figure, Measured
 from tests.bench.stack import BenchStack, bench_stack
+from tests.e2e.callers import signed_in
 
 CONNECTIONS = 1_000
 CONNECTIONS_OF_A_SESSION = 10
@@ -27,7 +25,6 @@ BETWEEN_ENDINGS_SECONDS = 0.05
 RENEWALS = 3_000
 IN_FLIGHT = 64
 CHECKS = 20_000
-OURSELVES = service_caller("auth")
 
 Session = dict[str, Any]
 
@@ -151,27 +148,7 @@ async def revocation(*, quick: bool) -> Figure:
 
 
 async def _signed_in(bus: Bus, count: int) -> list[Session]:
-    return await asyncio.gather(*(_sign_in(bus) for _ in range(count)))
-
-
-async def _sign_in(bus: Bus) -> Session:
-    """A session of a new account, without its mails."""
-    user_id, mail_id = new_id(), new_id()
-    account = OpenAccount(
-        user_id=user_id,
-        email=f"{user_id}@example.org",
-        email_name=f"email-{user_id}",
-        password_hash="none",  # Nobody signs in with it.
-        display_name=None,
-        mail_id=mail_id,
-    )
-    await bus.send(account, caller=OURSELVES)
-    proof = UseProof(user_id=user_id, mail_id=mail_id, kind=MailKind.VERIFY_EMAIL, is_right=True)
-    await bus.send(proof, caller=OURSELVES)
-    opening = OpenSession(
-        session_id=new_id(), user_id=user_id, method=SignInMethod.EMAIL, device=""
-    )
-    return await bus.send(opening, caller=OURSELVES)
+    return await asyncio.gather(*(signed_in(bus) for _ in range(count)))
 
 
 async def _connected(stack: BenchStack, session: Session) -> list[ClientConnection]:

@@ -1,9 +1,18 @@
-"""Tokens for tests: signed as `auth` signs them, for whoever a test needs."""
+"""Whoever a test needs: tokens as `auth` signs them, and people who signed in."""
 
 from datetime import UTC, datetime
+from typing import Any
 
+from contracts.auth_accounts import MailKind
+from contracts.auth_private import OpenAccount, OpenSession, UseProof
+from contracts.auth_sessions import SignInMethod
+from libs.bus import Bus
 from libs.chassis.tokens import Signer
+from libs.kernel.ids import new_id
+from libs.kernel.messages import service_caller
 from libs.testkit.stack import RunningNats
+
+OURSELVES = service_caller("auth")
 
 
 def token_of(nats_server: RunningNats, user_id: str, role: str) -> str:
@@ -16,3 +25,25 @@ def token_of(nats_server: RunningNats, user_id: str, role: str) -> str:
 def headers_of(nats_server: RunningNats, user_id: str, role: str) -> dict[str, str]:
     """The headers of a request in this name."""
     return {"Authorization": f"Bearer {token_of(nats_server, user_id, role)}"}
+
+
+async def signed_in(bus: Bus) -> dict[str, Any]:
+    """A session of a new account, without its mails."""
+    user_id, mail_id = new_id(), new_id()
+    await bus.send(
+        OpenAccount(
+            user_id=user_id,
+            email=f"{user_id}@example.org",
+            email_name=f"email-{user_id}",
+            password_hash="none",
+            display_name=None,
+            mail_id=mail_id,
+        ),
+        caller=OURSELVES,
+    )
+    proof = UseProof(user_id=user_id, mail_id=mail_id, kind=MailKind.VERIFY_EMAIL, is_right=True)
+    await bus.send(proof, caller=OURSELVES)
+    opening = OpenSession(
+        session_id=new_id(), user_id=user_id, method=SignInMethod.EMAIL, device="test"
+    )
+    return await bus.send(opening, caller=OURSELVES)

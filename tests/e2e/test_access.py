@@ -9,12 +9,11 @@ import pytest
 
 from contracts import all as contracts
 from libs.bus import Bus
-from libs.chassis.tokens import Signer
-from libs.kernel.clock import system_clock
 from libs.kernel.errors import RemoteProblem
 from libs.kernel.messages import NOBODY, Access, Caller, CommandSpec, Key, QuerySpec, service_caller
 from libs.testkit.services import bus_of, running_services
 from libs.testkit.stack import RunningDatabase, RunningNats
+from tests.e2e.callers import token_of
 
 pytestmark = pytest.mark.connected
 
@@ -61,13 +60,6 @@ async def bus(nats_server: RunningNats) -> AsyncIterator[Bus]:
         yield bus
 
 
-def token(caller: Caller, nats_server: RunningNats) -> str:
-    signer = Signer.from_secret((nats_server.secrets / "auth.signing").read_text())
-    now = system_clock()
-    signed, _ = signer.sign(caller.user_id, caller.roles, "named", at=now, ttl_seconds=600)
-    return signed
-
-
 def test_tries_everybody() -> None:
     assert {each.access for each in CALLERS.values()} == set(Access)
 
@@ -80,7 +72,9 @@ async def test_lets_nobody_do_more_than_was_reviewed(
         address = f"http://127.0.0.1:{settings.port}"
         async with httpx2.AsyncClient(base_url=address, timeout=30) as client:
             for name, caller in CALLERS.items():
-                signed = token(caller, nats_server) if name not in {"stranger", "service"} else ""
+                signed = ""
+                if name not in {"stranger", "service"}:
+                    signed = token_of(nats_server, caller.user_id, name)
                 for spec in specs(private=True):
                     may = spec.access.admits(caller)
                     if spec.name not in SIDE_EFFECTS:

@@ -29,7 +29,7 @@ SEED = 20261120
 ACTIONS = 80
 CONVERGE_SECONDS = 20.0
 NOT_WATCHED = {
-    "auth.list-revocations": "gateways alone ask; services/gateway/test_revocation.py",
+    "auth.list-revocations": "gateways alone ask; tests/e2e/test_revocation.py",
     "auth.get-jwks": "the keys of a running installation do not change",
     "gateway.get-viewers": "it is about the watching itself; services/gateway/test_connected.py",
 }

@@ -26,16 +26,12 @@ class Users:
 
     async def get(self, user_id: str) -> User:
         """A user; of nobody, the state of nobody. raises   Unavailable"""
-        user: User = await self._state(self._decider, user_id)
+        user = self._decider.state()
+        for commit in (await self._log.load(self._decider.aggregate, user_id)).commits:
+            for recorded in commit.events:
+                user = self._decider.evolve(user, recorded.data)
         return user
 
     async def is_mail_done(self, mail_id: str) -> bool:
         history = await self._log.load("mail", mail_id)
         return bool(history.commits)
-
-    async def _state(self, decider: Decider[Any, Any, Any], aggregate_id: str) -> Any:
-        state = decider.state()
-        for commit in (await self._log.load(decider.aggregate, aggregate_id)).commits:
-            for recorded in commit.events:
-                state = decider.evolve(state, recorded.data)
-        return state

@@ -17,7 +17,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
 from libs.kernel.addresses import network_of
-from libs.kernel.attempts import ATTEMPT_SECONDS, ATTEMPTS_AT_ONCE, Attempts
+from libs.kernel.attempts import Attempts
 from libs.kernel.errors import (
     BacklineError,
     Forbidden,
@@ -66,7 +66,7 @@ class TooManySignIns(RateLimited):
 
 def session_handlers(send: Send, proxies: int) -> list[HTTPRouteHandler]:
     """The handlers of everything below /session. `proxies` of our own stand in front of us."""
-    attempts = Attempts(TooManySignIns, burst=ATTEMPTS_AT_ONCE, seconds_each=ATTEMPT_SECONDS)
+    attempts = Attempts.by_address(TooManySignIns)
 
     @post("/session/{way:str}", status_code=200)
     async def open_session(request: AnyRequest, way: FromPath[str]) -> Response[bytes]:
@@ -106,23 +106,21 @@ def _answer(request: AnyRequest, session: dict[str, Any]) -> Response[bytes]:
     refresh_token = session.pop("refresh_token")
     response = Response(orjson.dumps(session), media_type="application/json")
     response.headers["cache-control"] = "no-store"
-    response.set_cookie(
-        COOKIE,
-        f"{session['session_id']}.{refresh_token}",
-        max_age=COOKIE_SECONDS,
-        path="/session",
-        secure=_is_https(request),
-        httponly=True,
-        samesite="strict",
-    )
-    return response
+    value = f"{session['session_id']}.{refresh_token}"
+    return _with_cookie(request, response, value, COOKIE_SECONDS)
 
 
 def _forgotten(request: AnyRequest, response: Response[bytes]) -> Response[bytes]:
+    return _with_cookie(request, response, "", 0)
+
+
+def _with_cookie(
+    request: AnyRequest, response: Response[bytes], value: str, seconds: int
+) -> Response[bytes]:
     response.set_cookie(
         COOKIE,
-        "",
-        max_age=0,
+        value,
+        max_age=seconds,
         path="/session",
         secure=_is_https(request),
         httponly=True,

@@ -4,51 +4,24 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from typing import Any
 
 import httpx2
 import orjson
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from contracts.auth_accounts import MailKind
-from contracts.auth_private import OpenAccount, OpenSession, UseProof
-from contracts.auth_sessions import SignInMethod
 from libs.bus import Bus
-from libs.kernel.ids import new_id
-from libs.kernel.messages import Caller, service_caller
+from libs.kernel.messages import Caller
 from libs.live.errors import CloseCode
 from libs.testkit.services import bus_of, running_services
 from libs.testkit.stack import RunningDatabase, RunningNats
+from tests.e2e.callers import signed_in
 
 pytestmark = pytest.mark.connected
 
 ADMIN = Caller(user_id="usr_admin", roles=("admin",))
-OURSELVES = service_caller("auth")
 REVOKED_SECONDS_MAX = 5.0
 """What is promised is a second (docs/benchmarks); tests run beside others."""
-
-
-async def signed_in(bus: Bus) -> dict[str, Any]:
-    """A session of a new account, without its mails."""
-    user_id, mail_id = new_id(), new_id()
-    await bus.send(
-        OpenAccount(
-            user_id=user_id,
-            email=f"{user_id}@example.org",
-            email_name=f"email-{user_id}",
-            password_hash="none",
-            display_name=None,
-            mail_id=mail_id,
-        ),
-        caller=OURSELVES,
-    )
-    proof = UseProof(user_id=user_id, mail_id=mail_id, kind=MailKind.VERIFY_EMAIL, is_right=True)
-    await bus.send(proof, caller=OURSELVES)
-    opening = OpenSession(
-        session_id=new_id(), user_id=user_id, method=SignInMethod.EMAIL, device="test"
-    )
-    return await bus.send(opening, caller=OURSELVES)
 
 
 @pytest.fixture
