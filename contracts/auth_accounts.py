@@ -261,17 +261,17 @@ class EraseMe(Command[AccountReceipt]):
 # ---------------------------------------------------------------------------------- events
 
 
-@event("auth.email_claimed")
-class EmailClaimed(NameEvent):
-    """An address, by its keyed digest, belongs to a user."""
+@event("auth.name_claimed")
+class NameClaimed(NameEvent):
+    """A name belongs to a user: an address or another way in, a username, by its keyed digest."""
 
     name: Id
     holder: UserId
 
 
-@event("auth.email_released")
-class EmailReleased(NameEvent):
-    """An address belongs to nobody any more."""
+@event("auth.name_released")
+class NameReleased(NameEvent):
+    """A name belongs to nobody any more."""
 
     name: Id
     holder: UserId

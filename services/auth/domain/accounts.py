@@ -15,11 +15,11 @@ from contracts.auth_accounts import (
     AccountOpened,
     ChangeProfile,
     CredentialsWrong,
-    EmailClaimed,
-    EmailReleased,
     EmailVerified,
     MailKind,
     MailWanted,
+    NameClaimed,
+    NameReleased,
     NoAccount,
     PasswordDropped,
     PasswordSet,
@@ -147,7 +147,7 @@ def _open(command: OpenAccount, user: User, origin: Origin) -> Sequence[Event]:
         ),
         PasswordSet(user_id=command.user_id, hash=command.password_hash),
         _wanted(command.user_id, command.mail_id, MailKind.VERIFY_EMAIL, origin.at),
-        EmailClaimed(name=command.email_name, holder=command.user_id),
+        NameClaimed(name=command.email_name, holder=command.user_id),
     ]
 
 
@@ -188,7 +188,7 @@ def _import(command: ImportUser, user: User, origin: Origin) -> Sequence[Event]:
         ),
         *([EmailVerified(user_id=user_id)] if command.email_verified else []),
         *([PasswordSet(user_id=user_id, hash=password_hash)] if password_hash else []),
-        EmailClaimed(name=command.email_name, holder=user_id),
+        NameClaimed(name=command.email_name, holder=user_id),
     ]
 
 
@@ -269,9 +269,7 @@ def _erase(user: User) -> Sequence[Event]:
     if user.is_erased:
         return []
     released = (
-        []
-        if user.email_name is None
-        else [EmailReleased(name=user.email_name, holder=user.user_id)]
+        [] if user.email_name is None else [NameReleased(name=user.email_name, holder=user.user_id)]
     )
     return [UserErased(user_id=user.user_id), *released]
 

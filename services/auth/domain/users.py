@@ -41,7 +41,7 @@ from contracts.auth import (
     UserUnbanned,
     UserUnknown,
 )
-from contracts.auth_accounts import AccountReceipt, EmailClaimed, MailReceipt
+from contracts.auth_accounts import AccountReceipt, MailReceipt, NameClaimed
 from contracts.auth_private import (
     ImportOutcome,
     ImportReceipt,
@@ -310,5 +310,5 @@ def user_decider(development_role_max: UserRole | None) -> Decider[UserCommand, 
         decide=partial(decide, development_role_max),
         evolve=evolve,
         answer=answer,
-        claims=Claims(names, EmailClaimed),
+        claims=Claims(names, NameClaimed),
     )
