@@ -125,7 +125,8 @@ class Session(View):
     """A token, and whom it names. Send it as `Authorization: Bearer <token>` until `expires_at`.
 
     Who signed in has a session that can be renewed (`auth.renew-session`), listed and ended; guests
-    and development users have the token alone.
+    and development users have the token alone. A sign-in also gives a confirmation, which dangerous
+    steps ask for, good for ten minutes.
     """
 
     user_id: UserId
@@ -136,6 +137,7 @@ class Session(View):
     expires_at: datetime
     session_id: Id | None = None
     refresh_token: str | None = None
+    confirmation: str | None = None
     position: int = 0
 
 
@@ -352,6 +354,7 @@ class User(View):
     banned: bool = False
     email: str | None = None
     email_verified: bool = False
+    second_factor: bool = False
 
 
 @view

@@ -11,9 +11,15 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from contracts.auth import ActorSuspended, Banned, DisplayName, Session, UserId
-from contracts.auth_sessions import Device, SessionId
+from contracts.auth_sessions import (
+    Confirmation,
+    ConfirmationNeeded,
+    Device,
+    SecondFactorNeeded,
+    SessionId,
+)
 from libs.kernel.claims import NameEvent
-from libs.kernel.errors import Invalid, RateLimited, Rejected, Unauthenticated
+from libs.kernel.errors import Invalid, NotFound, RateLimited, Rejected, Unauthenticated
 from libs.kernel.ids import Id
 from libs.kernel.messages import (
     Access,
@@ -39,6 +45,9 @@ Email = Annotated[
     ),
 ]
 """An e-mail address, as HTML has it. Capital letters make no difference."""
+
+EmailId = Id
+"""The name under which an address is claimed: a keyed digest of it."""
 
 Password = Annotated[str, StringConstraints(min_length=10, max_length=200)]
 """Ten characters at least, of any kind; not one of the most common ones."""
@@ -87,6 +96,26 @@ class PasswordCommon(Invalid):
 class TooManyAttempts(RateLimited):
     code = "auth.too-many-attempts"
     title = "Too many attempts; wait a while."
+
+
+class EmailTaken(Rejected):
+    code = "auth.email-taken"
+    title = "Another account has confirmed this address; take it off there first."
+
+
+class EmailNotFound(NotFound):
+    code = "auth.email-not-found"
+    title = "You have no such address, or have not confirmed it."
+
+
+class TooManyEmails(Rejected):
+    code = "auth.too-many-emails"
+    title = "You have as many addresses as one can have; take one off first."
+
+
+class LastWayIn(Rejected):
+    code = "auth.last-way-in"
+    title = "This is your last way in; add another one first."
 
 
 class AccountAlready(Rejected):
@@ -139,7 +168,7 @@ class SignUp(Command[MailReceipt]):
     "auth.sign-in",
     key=Key.NEW,
     access=Access.PUBLIC,
-    rejections=(CredentialsWrong, EmailUnverified, Banned, TooManyAttempts),
+    rejections=(CredentialsWrong, EmailUnverified, SecondFactorNeeded, Banned, TooManyAttempts),
     is_limited=True,
 )
 class SignIn(Command[Session]):
@@ -180,7 +209,7 @@ class SendPasswordReset(Command[MailReceipt]):
     "auth.sign-in-with-proof",
     key=Key.NEW,
     access=Access.PUBLIC,
-    rejections=(ProofRefused, Banned),
+    rejections=(ProofRefused, EmailTaken, SecondFactorNeeded, Banned),
     is_limited=True,
 )
 class SignInWithProof(Command[Session]):
@@ -194,7 +223,7 @@ class SignInWithProof(Command[Session]):
     "auth.sign-in-with-code",
     key=Key.NEW,
     access=Access.PUBLIC,
-    rejections=(ProofRefused, Banned, TooManyAttempts),
+    rejections=(ProofRefused, SecondFactorNeeded, Banned, TooManyAttempts),
     is_limited=True,
 )
 class SignInWithCode(Command[Session]):
@@ -209,7 +238,7 @@ class SignInWithCode(Command[Session]):
     "auth.reset-password",
     key=Key.NEW,
     access=Access.PUBLIC,
-    rejections=(ProofRefused, PasswordCommon, Banned),
+    rejections=(ProofRefused, PasswordCommon, SecondFactorNeeded, Banned),
     is_limited=True,
 )
 class ResetPassword(Command[Session]):
@@ -224,14 +253,14 @@ class ResetPassword(Command[Session]):
     "auth.change-password",
     key=Key.ACTOR,
     access=Access.SIGNED_IN,
-    rejections=(CredentialsWrong, PasswordCommon, NoAccount, TooManyAttempts),
+    rejections=(ConfirmationNeeded, PasswordCommon, NoAccount),
 )
 class ChangePassword(Command[AccountReceipt]):
-    """Set another password, knowing the present one. Ends all sessions but the one to keep."""
+    """Set a password, the first one or another. Ends all sessions but the one to keep."""
 
-    current: GivenPassword
     password: Password
     keep: SessionId | None = None
+    confirmation: Confirmation = ""
 
 
 @command(
@@ -250,12 +279,51 @@ class ChangeProfile(Command[AccountReceipt]):
     "auth.erase-me",
     key=Key.ACTOR,
     access=Access.SIGNED_IN,
-    rejections=(CredentialsWrong, NoAccount, TooManyAttempts),
+    rejections=(ConfirmationNeeded, NoAccount),
 )
 class EraseMe(Command[AccountReceipt]):
     """Have everything personal destroyed, for good. What was counted stays counted."""
 
-    password: GivenPassword
+    confirmation: Confirmation = ""
+
+
+@command(
+    "auth.add-email",
+    key=Key.ACTOR,
+    access=Access.SIGNED_IN,
+    rejections=(ConfirmationNeeded, NoAccount, TooManyEmails, TooManyAttempts, ActorSuspended),
+)
+class AddEmail(Command[MailReceipt]):
+    """Have another address. It counts once the link in the mail to it was opened."""
+
+    email: Email
+    confirmation: Confirmation = ""
+
+
+@command(
+    "auth.remove-email",
+    key=Key.ACTOR,
+    access=Access.SIGNED_IN,
+    rejections=(ConfirmationNeeded, EmailNotFound, LastWayIn),
+)
+class RemoveEmail(Command[AccountReceipt]):
+    """Have one address less. If it was the first, the next that is confirmed takes its place."""
+
+    email_id: EmailId
+    confirmation: Confirmation = ""
+
+
+@command(
+    "auth.set-primary-email",
+    key=Key.ACTOR,
+    access=Access.SIGNED_IN,
+    rejections=(ConfirmationNeeded, EmailNotFound),
+)
+class SetPrimaryEmail(Command[AccountReceipt]):
+    """Have mails sent to this one of one's confirmed addresses."""
+
+    email_id: EmailId
+    confirmation: Confirmation = ""
 
 
 # ---------------------------------------------------------------------------------- events
@@ -283,7 +351,7 @@ class AccountOpened(Event):
 
     user_id: UserId
     email: Personal[str]
-    email_name: Id
+    email_name: EmailId
     display_name: Personal[str]
 
 
@@ -295,11 +363,37 @@ class SignUpRepeated(Event):
     visitor_id: UserId
 
 
-@event("auth.email_verified")
-class EmailVerified(Event):
-    """Whoever this is reads the mail to their address."""
+@event("auth.email_added", person="user_id")
+class EmailAdded(Event):
+    """A user says that they have another address."""
 
     user_id: UserId
+    email: Personal[str]
+    email_name: EmailId
+
+
+@event("auth.email_verified")
+class EmailVerified(Event):
+    """Whoever this is reads the mail to this address of theirs."""
+
+    user_id: UserId
+    email_name: EmailId
+
+
+@event("auth.primary_email_set")
+class PrimaryEmailSet(Event):
+    """Mails go to this address of a user."""
+
+    user_id: UserId
+    email_name: EmailId
+
+
+@event("auth.email_removed")
+class EmailRemoved(Event):
+    """An address is a user's no more."""
+
+    user_id: UserId
+    email_name: EmailId
 
 
 @event("auth.password_set", person="user_id")
@@ -321,11 +415,14 @@ class PasswordDropped(Event):
 
 @event("auth.mail_wanted")
 class MailWanted(Event):
-    """A user is to get a mail. What its link proves is good until `expires_at`, and once."""
+    """A user is to get a mail, at one of their addresses. What its link proves is good until
+    `expires_at`, and once.
+    """
 
     user_id: UserId
     mail_id: Id
     kind: MailKind
+    email_name: EmailId
     wanted_at: datetime
     expires_at: datetime
 
@@ -381,12 +478,34 @@ class UserErased(Event):
 
 
 @view
+class OwnEmail(View):
+    """One of the caller's addresses."""
+
+    email_id: EmailId
+    email: str | None
+    verified: bool
+    primary: bool
+
+
+@view
+class OwnEmails(View):
+    """The caller's addresses, the oldest first."""
+
+    emails: list[OwnEmail]
+
+
+@query("auth.list-emails", access=Access.SIGNED_IN, watches=("user.{caller}",), private=True)
+class ListEmails(Query[OwnEmails]):
+    """Which addresses the caller has."""
+
+
+@view
 class Export(View):
     """All that is held of a person."""
 
     user_id: UserId
-    email: str | None
-    email_verified: bool
+    emails: list[OwnEmail]
+    identities: Annotated[list[dict[str, str | None]], Field(max_length=100)]
     display_name: str | None
     role: str
     registered_at: datetime

@@ -94,10 +94,9 @@ class UseProof(Command[AccountReceipt]):
 
 @command("auth.set-password", key="user_id", access=Access.SERVICE)
 class SetPassword(Command[AccountReceipt]):
-    """`auth.change-password`, the present one having been checked against `checked_hash`."""
+    """`auth.change-password`, the confirmation having been checked."""
 
     user_id: UserId
-    checked_hash: str
     password_hash: str
     mail_id: Id
     keep: SessionId | None
@@ -105,7 +104,7 @@ class SetPassword(Command[AccountReceipt]):
 
 @command("auth.erase-user", key="user_id", access=Access.SERVICE)
 class EraseUser(Command[AccountReceipt]):
-    """`auth.erase-me`, the password having been checked."""
+    """`auth.erase-me`, the confirmation having been checked."""
 
     user_id: UserId
 
@@ -119,7 +118,7 @@ class DestroyKey(Command[AccountReceipt]):
 
 @command("auth.open-session", key="session_id", access=Access.SERVICE)
 class OpenSession(Command[Session]):
-    """A sign-in whose proof was checked."""
+    """A sign-in whose proof was checked. A challenge opens one session, to one command."""
 
     session_id: SessionId
     user_id: UserId

@@ -12,7 +12,7 @@ from typing import Annotated
 from pydantic import StringConstraints
 
 from contracts.auth import Banned, Session, UserId
-from libs.kernel.errors import NotFound, Unauthenticated
+from libs.kernel.errors import NotFound, Problem, Unauthenticated
 from libs.kernel.ids import Id
 from libs.kernel.messages import (
     Access,
@@ -33,10 +33,20 @@ RefreshToken = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Device = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 """How a device describes itself (`User-Agent`), for its owner to recognise it by."""
 
+Ticket = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
+"""What we have to remember of a step, sealed, in the hands of the client."""
+
+Confirmation = Annotated[str, StringConstraints(max_length=300)]
+"""That somebody has shown a moment ago who they are."""
+
 
 class SignInMethod(StrEnum):
     PASSWORD = "password"  # noqa: S105
     EMAIL = "email"
+    PASSKEY = "passkey"
+    PROVIDER = "provider"
+    WALLET = "wallet"
+    ISSUER = "issuer"
 
 
 class SessionEnd(StrEnum):
@@ -49,6 +59,26 @@ class SessionEnd(StrEnum):
 class RefreshRefused(Unauthenticated):
     code = "auth.refresh-refused"
     title = "This session has ended; sign in again."
+
+
+class ConfirmationNeeded(Unauthenticated):
+    code = "auth.confirmation-needed"
+    title = "Show once more that it is you; this step asks for it."
+
+
+class SecondFactorNeeded(Unauthenticated):
+    """A sign-in that is half done. The problem also holds `challenge_id` and `ticket`."""
+
+    code = "auth.second-factor-needed"
+    title = "Now the code of your second factor."
+
+    def __init__(self, challenge_id: str = "", ticket: str = "") -> None:
+        super().__init__()
+        self.challenge_id = challenge_id
+        self.ticket = ticket
+
+    def problem(self) -> Problem:
+        return {**super().problem(), "challenge_id": self.challenge_id, "ticket": self.ticket}
 
 
 class SessionNotFound(NotFound):
@@ -111,6 +141,7 @@ class SessionOpened(Event):
     user_id: UserId
     method: SignInMethod
     device: Personal[str]
+    opening_id: Id
     opened_at: datetime
 
 

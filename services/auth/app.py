@@ -1,7 +1,9 @@
 """Auth, put together."""
 
 import asyncio
+from collections.abc import Iterable, Mapping
 from functools import cache
+from itertools import chain
 
 from contracts.auth import (
     GetJwks,
@@ -13,18 +15,25 @@ from contracts.auth import (
     UserRole,
     UserSuspended,
 )
+from contracts.auth_identities import GetSignInOptions
 from libs.bus import serve_queries
 from libs.chassis.service import App, Part, Runtime
 from libs.chassis.suspended import SuspendedUsers
 from libs.owner import Owner, OwnerLimits
 from libs.reactions.reactor import Reactor
 from libs.readmodel import answering, run_projections
+from services.auth.adapters.account_ways import AccountWays
+from services.auth.adapters.confirmation_ways import ConfirmationWays
 from services.auth.adapters.digests import Digests
+from services.auth.adapters.entry import Entry
+from services.auth.adapters.identity_ways import IdentityWays
 from services.auth.adapters.mailer import Mailer
+from services.auth.adapters.outside import Outside
+from services.auth.adapters.passkeys import Passkeys
 from services.auth.adapters.passwords import Passwords
+from services.auth.adapters.tickets import Tickets
 from services.auth.adapters.tokens import Tokens, load_signer
 from services.auth.adapters.users import Users
-from services.auth.adapters.ways import Ways
 from services.auth.domain import MAIL, SESSION, user_decider
 from services.auth.process_managers import process_managers
 from services.auth.projections import USERS
@@ -32,6 +41,11 @@ from services.auth.queries import QUERIES
 from services.auth.settings import DevelopmentUsers, Settings
 
 ENTRY_COMMANDS = (StartGuestSession, StartDevelopmentSession, RefreshSession, RegisterUser)
+
+
+def merged[V](tables: Iterable[Mapping[type, V]]) -> dict[type, V]:
+    """All tables in one; no two of them know the same class."""
+    return dict(chain.from_iterable(table.items() for table in tables))
 
 
 def create_app(settings: Settings) -> App:
@@ -49,23 +63,37 @@ def create_app(settings: Settings) -> App:
     def tokens(runtime: Runtime) -> Tokens:
         return Tokens(load_signer(runtime.secret("auth.signing")), settings)
 
-    async def ways_in(runtime: Runtime) -> Ways:
+    async def ways_in(runtime: Runtime) -> list[AccountWays | IdentityWays | ConfirmationWays]:
         vault = await runtime.vault()
         assert vault is not None, "auth may have the keys of persons (libs/stack/permissions.py)"
-        return Ways(
+        digests = Digests(runtime.secret("auth.secret"))
+        entry = Entry(
             users=Users(await runtime.log(), decider),
             bus=await runtime.bus(),
-            vault=vault,
-            digests=Digests(runtime.secret("auth.secret")),
-            passwords=Passwords(),
-            mailer=Mailer(
-                smtp_url=settings.smtp_url.get_secret_value(),
-                sender=settings.mail_from,
-                base_url=settings.base_url,
-            ),
+            digests=digests,
+            tickets=Tickets(digests, runtime.clock),
             tokens=tokens(runtime),
-            clock=runtime.clock,
         )
+        passwords = Passwords()
+        mailer = Mailer(
+            smtp_url=settings.smtp_url.get_secret_value(),
+            sender=settings.mail_from,
+            base_url=settings.base_url,
+        )
+        clock = runtime.clock
+        accounts = AccountWays(
+            entry=entry, vault=vault, passwords=passwords, mailer=mailer, clock=clock
+        )
+        identities = IdentityWays(
+            entry=entry,
+            passkeys=Passkeys(settings.base_url),
+            outside=Outside(),
+            base_url=settings.base_url,
+        )
+        confirmations = ConfirmationWays(
+            entry=entry, passwords=passwords, identities=identities, clock=clock
+        )
+        return [accounts, identities, confirmations]
 
     async def own(runtime: Runtime) -> None:
         log = await runtime.log()
@@ -76,10 +104,10 @@ def create_app(settings: Settings) -> App:
             client=await runtime.connection(),
             log=log,
             deciders=[decider, SESSION, MAIL],
-            resolvers=ways.resolvers(),
+            resolvers=merged(each.resolvers() for each in ways),
             completers={
                 **dict.fromkeys(ENTRY_COMMANDS, tokens(runtime).complete),
-                **ways.completers(),
+                **merged(each.completers() for each in ways),
             },
             suspended=suspended,
             clock=runtime.clock,
@@ -109,7 +137,11 @@ def create_app(settings: Settings) -> App:
         ) as handlers:
             await serve_queries(
                 connection,
-                {**handlers, GetJwks: tokens(runtime).get_jwks},
+                {
+                    **handlers,
+                    GetJwks: tokens(runtime).get_jwks,
+                    GetSignInOptions: Outside().get_options,
+                },
                 lambda: runtime.ready("queries"),
             )
 

@@ -21,18 +21,35 @@ from contracts.auth import (
     UserSuspended,
     UserUnbanned,
 )
-from contracts.auth_accounts import AccountOpened, EmailVerified, ProfileChanged, UserErased
+from contracts.auth_accounts import (
+    AccountOpened,
+    EmailAdded,
+    EmailRemoved,
+    EmailVerified,
+    PrimaryEmailSet,
+    ProfileChanged,
+    UserErased,
+)
+from contracts.auth_confirmation import SecondFactorTurnedOff, SecondFactorTurnedOn
+from contracts.auth_identities import IdentityLinked, IdentityUnlinked
 from contracts.auth_sessions import SessionEnded, SessionOpened, SessionRenewed, SessionsEnded
 from libs.eventlog import Recorded
 from libs.kernel.messages import Event
 from libs.readmodel import Projected, Projection, Write
-from services.auth.tables import metadata, revocations, sessions, users
+from services.auth.tables import emails, identities, metadata, revocations, sessions, users
 
 EVENTS = (
     GuestRegistered,
     UserRegistered,
     AccountOpened,
+    EmailAdded,
     EmailVerified,
+    PrimaryEmailSet,
+    EmailRemoved,
+    IdentityLinked,
+    IdentityUnlinked,
+    SecondFactorTurnedOn,
+    SecondFactorTurnedOff,
     ProfileChanged,
     RoleSet,
     UserSuspended,
@@ -55,13 +72,30 @@ def _set(*columns: str) -> UpdateBase:
     return update(users).where(users.c.user_id == bindparam("of")).values(values)
 
 
-_OPEN_ACCOUNT = _set("kind", "email", "display_name")
-_VERIFY = _set("email_verified")
+_OPEN_ACCOUNT = _set("kind", "email_name", "display_name")
+_SET_KIND = _set("kind")
+_SET_PRIMARY = _set("email_name")
+_SET_SECOND_FACTOR = _set("second_factor")
 _SET_NAME = _set("display_name")
 _SET_ROLE = _set("role")
 _SET_SUSPENDED = _set("suspended_by")
 _SET_BANNED = _set("banned")
-_ERASE = _set("email", "display_name")
+_ERASE = _set("email_name", "display_name", "second_factor")
+_ADD_EMAIL = upsert(emails).on_conflict_do_nothing()
+_OF_EMAIL = (emails.c.user_id == bindparam("of")) & (emails.c.email_name == bindparam("named"))
+_VERIFY = update(emails).where(_OF_EMAIL).values(verified=True)
+_REMOVE_EMAIL = delete(emails).where(_OF_EMAIL)
+_NO_PRIMARY = (
+    update(users)
+    .where(users.c.user_id == bindparam("of"), users.c.email_name == bindparam("named"))
+    .values(email_name=None)
+)
+_ERASE_EMAILS = delete(emails).where(emails.c.user_id == bindparam("of"))
+_LINK = upsert(identities).on_conflict_do_nothing()
+_UNLINK = delete(identities).where(
+    identities.c.user_id == bindparam("of"), identities.c.identity_id == bindparam("named")
+)
+_ERASE_IDENTITIES = delete(identities).where(identities.c.user_id == bindparam("of"))
 _OPEN_SESSION = upsert(sessions).on_conflict_do_nothing()
 _RENEW_SESSION = (
     update(sessions)
@@ -120,22 +154,75 @@ def _writes(recorded: Recorded) -> list[Write]:
             return [_added(event, UserKind.GUEST, UserRole.MEMBER)]
         case UserRegistered():
             return [_added(event, event.kind, event.role)]
-        case AccountOpened():
-            kind, name = UserKind.NAMED, event.display_name
-            return [_change(_OPEN_ACCOUNT, event, kind=kind, email=event.email, display_name=name)]
-        case EmailVerified():
-            return [_change(_VERIFY, event, email_verified=True)]
         case ProfileChanged():
             return [_change(_SET_NAME, event, display_name=event.display_name)]
-        case UserErased():
-            erased = _change(_ERASE, event, email=None, display_name=None)
-            return [erased, *_all_ended(recorded, recorded.at, None)]
+        case UserErased(user_id=user_id):
+            erased = _change(_ERASE, event, email_name=None, display_name=None, second_factor=False)
+            gone = [Write(each, [{"of": user_id}]) for each in (_ERASE_EMAILS, _ERASE_IDENTITIES)]
+            return [erased, *gone, *_all_ended(recorded, recorded.at, None)]
         case SessionsEnded(before=before, kept_session_id=kept):
             return _all_ended(recorded, before, kept)
         case SessionOpened() | SessionRenewed() | SessionEnded():
             return _session_writes(recorded)
+        case AccountOpened() | EmailAdded() | EmailVerified() | EmailRemoved() | PrimaryEmailSet():
+            return _email_writes(recorded)
+        case IdentityLinked() | IdentityUnlinked():
+            return _identity_writes(event)
+        case SecondFactorTurnedOn() | SecondFactorTurnedOff():
+            is_on = isinstance(event, SecondFactorTurnedOn)
+            return [_change(_SET_SECOND_FACTOR, event, second_factor=is_on)]
         case _:
             return _standing_writes(recorded)
+
+
+def _email_writes(recorded: Recorded) -> list[Write]:
+    match event := recorded.data:
+        case AccountOpened(email_name=email_name, display_name=name):
+            opened = _change(
+                _OPEN_ACCOUNT,
+                event,
+                kind=UserKind.NAMED,
+                email_name=email_name,
+                display_name=name,
+            )
+            return [_email_added(event, recorded), opened]
+        case EmailAdded():
+            return [_email_added(event, recorded)]
+        case EmailVerified(user_id=user_id, email_name=name):
+            return [Write(_VERIFY, [{"of": user_id, "named": name}])]
+        case PrimaryEmailSet(email_name=name):
+            return [_change(_SET_PRIMARY, event, email_name=name)]
+        case EmailRemoved(user_id=user_id, email_name=name):
+            row = {"of": user_id, "named": name}
+            return [Write(_REMOVE_EMAIL, [row]), Write(_NO_PRIMARY, [row])]
+        case other:
+            raise TypeError(f"{type(other).__name__} is no event of an address")
+
+
+def _email_added(event: AccountOpened | EmailAdded, recorded: Recorded) -> Write:
+    row = {
+        "user_id": event.user_id,
+        "email_name": event.email_name,
+        "email": event.email,
+        "verified": False,
+        "position": recorded.position,
+    }
+    return Write(_ADD_EMAIL, [row])
+
+
+def _identity_writes(event: IdentityLinked | IdentityUnlinked) -> list[Write]:
+    user_id, identity_id = event.user_id, event.identity_id
+    if isinstance(event, IdentityUnlinked):
+        return [Write(_UNLINK, [{"of": user_id, "named": identity_id}])]
+    row = {
+        "user_id": user_id,
+        "identity_id": identity_id,
+        "kind": event.kind,
+        "issuer": event.issuer,
+        "label": event.label,
+        "linked_at": event.linked_at,
+    }
+    return [_change(_SET_KIND, event, kind=UserKind.NAMED), Write(_LINK, [row])]
 
 
 def _standing_writes(recorded: Recorded) -> list[Write]:
@@ -182,8 +269,8 @@ def _added(event: GuestRegistered | UserRegistered, kind: UserKind, role: UserRo
         "user_id": event.user_id,
         "kind": kind,
         "display_name": event.display_name,
-        "email": None,
-        "email_verified": False,
+        "email_name": None,
+        "second_factor": False,
         "role": role,
         "suspended_by": None,
         "banned": False,

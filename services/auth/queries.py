@@ -11,7 +11,8 @@ from sqlalchemy import RowMapping, Select, case, func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.auth import GetMe, ListUsers, User, UserKind, UserNotFound, UserRole, Users
-from contracts.auth_accounts import Export, ExportMe
+from contracts.auth_accounts import Export, ExportMe, ListEmails, OwnEmail, OwnEmails
+from contracts.auth_identities import IdentityKind, ListIdentities, OwnIdentities, OwnIdentity
 from contracts.auth_sessions import (
     ListRevocations,
     ListSessions,
@@ -24,7 +25,7 @@ from contracts.auth_sessions import (
 from libs.kernel.errors import Invalid
 from libs.kernel.messages import Caller
 from libs.readmodel import Queries, Reading
-from services.auth.tables import revocations, sessions, users
+from services.auth.tables import emails, identities, revocations, sessions, users
 
 SESSIONS_MAX = 200
 TOKEN_LIFE_MAX = timedelta(days=8)
@@ -34,9 +35,15 @@ _ORDER = (users.c.registered_at, users.c.user_id)
 _CURSOR: TypeAdapter[tuple[datetime, str]] = TypeAdapter(tuple[datetime, str])
 
 
+_USERS = select(users, emails.c.email, emails.c.verified).outerjoin(
+    emails, (emails.c.user_id == users.c.user_id) & (emails.c.email_name == users.c.email_name)
+)
+"""Users, each with their primary address."""
+
+
 async def get_me(_query: GetMe, caller: Caller, connection: AsyncConnection) -> User:
     """The caller's own row. raises   UserNotFound"""
-    statement = select(users).where(users.c.user_id == caller.user_id)
+    statement = _USERS.where(users.c.user_id == caller.user_id)
     row = (await connection.execute(statement)).mappings().one_or_none()
     if row is None:
         raise UserNotFound
@@ -89,8 +96,16 @@ async def export_me(_query: ExportMe, caller: Caller, connection: AsyncConnectio
     user = await get_me(GetMe(), caller, connection)
     return Export(
         user_id=user.user_id,
-        email=user.email,
-        email_verified=user.email_verified,
+        emails=(await list_emails(ListEmails(), caller, connection)).emails,
+        identities=[
+            {
+                "kind": each.kind,
+                "issuer": each.issuer,
+                "label": each.label,
+                "linked_at": each.linked_at.isoformat(),
+            }
+            for each in (await list_identities(ListIdentities(), caller, connection)).identities
+        ],
         display_name=user.display_name,
         role=user.role,
         registered_at=user.registered_at,
@@ -104,6 +119,49 @@ async def export_me(_query: ExportMe, caller: Caller, connection: AsyncConnectio
             }
             for row in await _sessions_of(caller, connection)
         ],
+    )
+
+
+async def list_emails(_query: ListEmails, caller: Caller, connection: AsyncConnection) -> OwnEmails:
+    """The caller's addresses, the oldest first."""
+    mine = (
+        select(emails, (emails.c.email_name == users.c.email_name).label("primary"))
+        .join(users, users.c.user_id == emails.c.user_id)
+        .where(emails.c.user_id == caller.user_id)
+        .order_by(emails.c.position, emails.c.email_name)
+    )
+    rows = (await connection.execute(mine)).mappings()
+    return OwnEmails(
+        emails=[
+            OwnEmail(
+                email_id=row["email_name"],
+                email=row["email"],
+                verified=row["verified"],
+                primary=bool(row["primary"]),
+            )
+            for row in rows
+        ]
+    )
+
+
+async def list_identities(
+    _query: ListIdentities, caller: Caller, connection: AsyncConnection
+) -> OwnIdentities:
+    """The caller's ways in beside addresses, the oldest first."""
+    mine = select(identities).where(identities.c.user_id == caller.user_id)
+    oldest = mine.order_by(identities.c.linked_at, identities.c.identity_id)
+    rows = (await connection.execute(oldest)).mappings()
+    return OwnIdentities(
+        identities=[
+            OwnIdentity(
+                identity_id=row["identity_id"],
+                kind=IdentityKind(row["kind"]),
+                issuer=row["issuer"],
+                label=row["label"],
+                linked_at=row["linked_at"],
+            )
+            for row in rows
+        ]
     )
 
 
@@ -125,12 +183,12 @@ def _session(row: RowMapping) -> OwnSession:
 
 def _page(query: ListUsers) -> Select[Any]:
     """The page, and one row more when there are more."""
-    statement = select(users)
+    statement = _USERS
     if query.search:
         part = query.search
+        of_address = select(emails.c.user_id).where(emails.c.email.icontains(part, autoescape=True))
         statement = statement.where(
-            users.c.email.icontains(part, autoescape=True)
-            | users.c.display_name.icontains(part, autoescape=True)
+            users.c.user_id.in_(of_address) | users.c.display_name.icontains(part, autoescape=True)
         )
     if query.kind is not None:
         statement = statement.where(users.c.kind == query.kind)
@@ -166,7 +224,8 @@ def _user(row: RowMapping) -> User:
         registered_at=row["registered_at"],
         banned=row["banned"],
         email=row["email"],
-        email_verified=row["email_verified"],
+        email_verified=bool(row["verified"]),
+        second_factor=row["second_factor"],
     )
 
 
@@ -175,5 +234,7 @@ QUERIES: Queries = {
     ListUsers: Reading(list_users, ("users",)),
     ListSessions: Reading(list_sessions, ("users",)),
     ListRevocations: Reading(list_revocations, ("users",)),
+    ListEmails: Reading(list_emails, ("users",)),
+    ListIdentities: Reading(list_identities, ("users",)),
     ExportMe: Reading(export_me, ("users",)),
 }

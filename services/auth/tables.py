@@ -1,4 +1,4 @@
-"""The read model of auth: one row per user and session, and what was taken back."""
+"""The read model of auth: users, their ways in, their sessions, and what was taken back."""
 
 from sqlalchemy import BigInteger, Boolean, Column, DateTime, Index, MetaData, Table, Text
 
@@ -10,14 +10,37 @@ users = Table(
     Column("user_id", Text, primary_key=True),
     Column("kind", Text, nullable=False),
     Column("display_name", Text),
-    Column("email", Text),
-    Column("email_verified", Boolean, nullable=False),
+    Column("email_name", Text),
+    Column("second_factor", Boolean, nullable=False),
     Column("role", Text, nullable=False),
     Column("suspended_by", Text),
     Column("banned", Boolean, nullable=False),
     Column("registered_at", DateTime(timezone=True), nullable=False),
     Index("users_newest", "registered_at", "user_id"),
 )
+
+emails = Table(
+    "emails",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("email_name", Text, primary_key=True),
+    Column("email", Text),
+    Column("verified", Boolean, nullable=False),
+    Column("position", BigInteger, nullable=False),
+)
+"""The addresses of users; `users.email_name` is the primary one."""
+
+identities = Table(
+    "identities",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("identity_id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("issuer", Text, nullable=False),
+    Column("label", Text),
+    Column("linked_at", DateTime(timezone=True), nullable=False),
+)
+"""Ways in beside addresses."""
 
 sessions = Table(
     "sessions",

@@ -79,7 +79,7 @@ async def test_keeps_a_guest_who_signs_up(bus: Bus, mailbox: Mailbox) -> None:
 
 async def test_makes_one_user_of_two_hundred_sign_ups_at_once(bus: Bus, mailbox: Mailbox) -> None:
     from contracts.auth_private import OpenAccount
-    from services.auth.adapters.ways import OURSELVES
+    from services.auth.adapters.entry import OURSELVES
 
     email, name = an_address(), f"email-{new_id()}"
     await asyncio.gather(

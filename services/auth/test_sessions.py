@@ -23,6 +23,7 @@ OPENED = SessionOpened(
     user_id="ann",
     method=SignInMethod.PASSWORD,
     device="a phone",
+    opening_id="earlier",
     opened_at=NOW - timedelta(days=1),
 )
 

@@ -1,5 +1,5 @@
 """What can be made again from the installation's secret and is therefore kept nowhere: the names of
-addresses, the proofs in mails, refresh tokens.
+addresses and other ways in, the proofs in mails, refresh tokens, what codes are made of.
 """
 
 import hmac
@@ -10,6 +10,7 @@ from typing import Final
 from unicodedata import normalize
 
 from contracts.auth_accounts import MailKind, ProofRefused
+from contracts.auth_identities import IdentityKind
 from contracts.auth_sessions import RefreshRefused
 
 _WITHOUT_SECRETS: Final = "an installation without secrets"
@@ -41,7 +42,11 @@ class Digests:
     def email_name(self, email: str) -> str:
         """What an address is claimed under: the same however it is written, and no way back."""
         address = normalize("NFKC", email.strip()).casefold()
-        return "email-" + b32encode(self._mac("email", address)[:20]).decode().lower()
+        return self._name("email", address)
+
+    def identity_id(self, kind: IdentityKind, issuer: str, subject: str) -> str:
+        """What an identity is claimed under: who it is, according to whom."""
+        return self._name("identity", kind, issuer, subject)
 
     # ------------------------------------------------------------------------------ mails
 
@@ -81,6 +86,14 @@ class Digests:
         if not _same(token, self.refresh_token(session_id, int(number))):
             raise RefreshRefused
         return int(number)
+
+    def raw(self, *parts: str) -> bytes:
+        """32 bytes that follow from the secret and these parts, for a purpose named first."""
+        return self._mac(*parts)
+
+    def _name(self, *parts: str) -> str:
+        """Made of the characters of ids; the first part says what it names."""
+        return f"{parts[0]}-{b32encode(self._mac(*parts)[:20]).decode().lower()}"
 
     def _text(self, *parts: str) -> str:
         return urlsafe_b64encode(self._mac(*parts)[:24]).decode()

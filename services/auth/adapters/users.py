@@ -17,10 +17,10 @@ class Users:
         self._log = log
         self._decider = decider
 
-    async def of_address(self, email_name: str) -> User | None:
-        """The user an address belongs to. raises   Unavailable"""
+    async def of_name(self, name: str) -> User | None:
+        """The user an address or another way in belongs to. raises   Unavailable"""
         assert self._decider.claims is not None
-        standing = await look_up(self._log, self._decider.claims, email_name)
+        standing = await look_up(self._log, self._decider.claims, name)
         user = await self.get(standing.holder or NOBODY)  # As long for nobody as for somebody.
         return None if standing.holder is None else user
 

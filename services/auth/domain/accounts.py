@@ -1,8 +1,9 @@
 """Accounts: a user that can be signed in to by an e-mail address.
 
 Invariants  an address belongs to one user; what a mail proves is used once, in time, and by whoever
-            read it; a password that was set before anybody had shown to read the mail does not
-            outlive the first who does, unless it is they who set it.
+            read it; what was set up before anybody had shown to read the mail (a password, other
+            ways in, sessions) does not outlive the first who does, unless they completed that
+            very sign-up.
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from contracts.auth_accounts import (
     AccountAlready,
     AccountOpened,
     ChangeProfile,
-    CredentialsWrong,
+    EmailTaken,
     EmailVerified,
     MailKind,
     MailWanted,
@@ -23,6 +24,7 @@ from contracts.auth_accounts import (
     NoAccount,
     PasswordDropped,
     PasswordSet,
+    PrimaryEmailSet,
     ProfileChanged,
     ProofFailed,
     ProofRefused,
@@ -30,6 +32,8 @@ from contracts.auth_accounts import (
     SignUpRepeated,
     UserErased,
 )
+from contracts.auth_confirmation import SecondFactorTurnedOff
+from contracts.auth_identities import IdentityUnlinked
 from contracts.auth_private import (
     AddressTaken,
     EraseUser,
@@ -42,7 +46,7 @@ from contracts.auth_private import (
 )
 from contracts.auth_sessions import EndAllSessions, EndSessionsOfUser, SessionsEnded
 from libs.kernel.messages import Event, Origin
-from services.auth.domain.state import MAILS_AN_HOUR_MAX, Mail, User
+from services.auth.domain.state import MAILS_AN_HOUR_MAX, Address, Mail, User
 
 type AccountCommand = (
     ImportUser
@@ -59,7 +63,6 @@ type AccountCommand = (
 type AccountEvent = (
     AccountOpened
     | SignUpRepeated
-    | EmailVerified
     | PasswordSet
     | PasswordDropped
     | MailWanted
@@ -78,13 +81,15 @@ LIFETIMES: Final = {
 """How long what a mail proves is good; the others prove nothing."""
 
 
-def names(command: object, user: User) -> Sequence[str]:
-    """The addresses a command is about, by their digests."""
+def account_names(command: object, user: User) -> Sequence[str]:
+    """The names a command is about."""
     match command:
         case OpenAccount(email_name=name) | ImportUser(email_name=name):
             return [name]
-        case EraseUser() if user.email_name is not None:
-            return [user.email_name]
+        case UseProof(mail_id=mail_id) if mail_id in user.mails:
+            return [user.mails[mail_id].email_name]
+        case EraseUser():
+            return user.claimed()
         case _:
             return []
 
@@ -132,7 +137,8 @@ def _open(command: OpenAccount, user: User, origin: Origin) -> Sequence[Event]:
         return []
     if origin.is_suspended:
         raise ActorSuspended
-    if user.email is not None or user.is_erased or user.kind is UserKind.DEVELOPMENT:
+    is_somebody = user.emails or user.identities or user.kind is UserKind.DEVELOPMENT
+    if is_somebody or user.is_erased:
         raise AccountAlready
     holder = origin.holders[command.email_name]
     if holder is not None:
@@ -146,7 +152,9 @@ def _open(command: OpenAccount, user: User, origin: Origin) -> Sequence[Event]:
             display_name=command.display_name or user.display_name,
         ),
         PasswordSet(user_id=command.user_id, hash=command.password_hash),
-        _wanted(command.user_id, command.mail_id, MailKind.VERIFY_EMAIL, origin.at),
+        wanted(
+            command.user_id, command.mail_id, MailKind.VERIFY_EMAIL, command.email_name, origin.at
+        ),
         NameClaimed(name=command.email_name, holder=command.user_id),
     ]
 
@@ -186,26 +194,34 @@ def _import(command: ImportUser, user: User, origin: Origin) -> Sequence[Event]:
             email_name=command.email_name,
             display_name=command.display_name,
         ),
-        *([EmailVerified(user_id=user_id)] if command.email_verified else []),
+        *(
+            [EmailVerified(user_id=user_id, email_name=command.email_name)]
+            if command.email_verified
+            else []
+        ),
         *([PasswordSet(user_id=user_id, hash=password_hash)] if password_hash else []),
         NameClaimed(name=command.email_name, holder=user_id),
     ]
 
 
 def _want(mail_id: str, kind: MailKind, user: User, origin: Origin) -> Sequence[Event]:
-    is_nobody = user.email is None or user.is_erased or user.is_banned
-    if is_nobody or mail_id in user.mails or user.mails_lately(origin.at) >= MAILS_AN_HOUR_MAX:
+    name = user.email_name
+    if name is None or user.is_erased or user.is_banned:
+        return []
+    if mail_id in user.mails or user.mails_lately(origin.at) >= MAILS_AN_HOUR_MAX:
         return []
     if kind is MailKind.ACCOUNT_EXISTS and not user.email_verified:
         kind = MailKind.VERIFY_EMAIL  # They may have lost the first one.
-    return [_wanted(user.user_id, mail_id, kind, origin.at)]
+    return [wanted(user.user_id, mail_id, kind, name, origin.at)]
 
 
-def _wanted(user_id: str, mail_id: str, kind: MailKind, at: datetime) -> MailWanted:
+def wanted(user_id: str, mail_id: str, kind: MailKind, name: str, at: datetime) -> MailWanted:
+    """That a mail is to go to the address of that name."""
     return MailWanted(
         user_id=user_id,
         mail_id=mail_id,
         kind=kind,
+        email_name=name,
         wanted_at=at,
         expires_at=at + LIFETIMES.get(kind, timedelta()),
     )
@@ -215,26 +231,56 @@ def _use(command: UseProof, user: User, origin: Origin) -> Sequence[Event]:
     mail = user.mails.get(command.mail_id)
     if mail is None or user.is_erased or not mail.proves(command.kind, origin.at):
         raise ProofRefused
+    address = user.emails.get(mail.email_name)
+    if address is None:
+        raise ProofRefused
     if user.is_banned:
         raise Banned
     if not command.is_right:
         return [ProofFailed(user_id=user.user_id, mail_id=command.mail_id)]
     events: list[Event] = [ProofUsed(user_id=user.user_id, mail_id=command.mail_id)]
-    if not user.email_verified:
-        events.append(EmailVerified(user_id=user.user_id))
+    is_first = not address.is_verified and mail.email_name == user.email_name
+    if is_first and mail.kind is not MailKind.VERIFY_EMAIL:
+        events += _taken_back(user, origin.at)
+    if not address.is_verified:
+        events += _verified(mail.email_name, user, origin)
     if command.password_hash is not None:
         keep = command.keep
         events += _password_set(user, command.password_hash, command.mail_id, origin.at, keep)
-    elif not user.email_verified and mail.kind is not MailKind.VERIFY_EMAIL:
-        events.append(PasswordDropped(user_id=user.user_id))
     return events
 
 
+def _verified(name: str, user: User, origin: Origin) -> Sequence[Event]:
+    """An address is confirmed, and belongs to this user from now on at the latest."""
+    holder = origin.holders[name]
+    if holder not in {None, user.user_id}:
+        raise EmailTaken
+    user_id = user.user_id
+    is_only = user.email_name is None
+    return [
+        EmailVerified(user_id=user_id, email_name=name),
+        *([PrimaryEmailSet(user_id=user_id, email_name=name)] if is_only else []),
+        *([NameClaimed(name=name, holder=user_id)] if holder is None else []),
+    ]
+
+
+def _taken_back(user: User, at: datetime) -> list[Event]:
+    """What somebody has set up who never showed that they read the mail."""
+    return [
+        PasswordDropped(user_id=user.user_id),
+        *(
+            IdentityUnlinked(user_id=user.user_id, identity_id=identity_id)
+            for identity_id in user.identities
+        ),
+        *([SecondFactorTurnedOff(user_id=user.user_id)] if user.second_factor else []),
+        _sessions_ended(user.user_id, at, None),
+        *(NameReleased(name=name, holder=user.user_id) for name in user.identities),
+    ]
+
+
 def _set_password(command: SetPassword, user: User, origin: Origin) -> Sequence[Event]:
-    if user.password_hash is None or user.is_erased:
+    if user.kind is not UserKind.NAMED or user.is_erased:
         raise NoAccount
-    if user.password_hash != command.checked_hash:
-        raise CredentialsWrong
     return _password_set(user, command.password_hash, command.mail_id, origin.at, command.keep)
 
 
@@ -242,10 +288,17 @@ def _password_set(
     user: User, password_hash: str, mail_id: str, at: datetime, keep: str | None
 ) -> list[Event]:
     """Another password: whoever signed in with the one before is out, and the owner is told."""
+    told = (
+        []
+        if user.email_name is None
+        else [
+            wanted(user.user_id, f"{mail_id}-told", MailKind.PASSWORD_CHANGED, user.email_name, at)
+        ]
+    )
     return [
         PasswordSet(user_id=user.user_id, hash=password_hash),
         _sessions_ended(user.user_id, at, keep),
-        _wanted(user.user_id, f"{mail_id}-told", MailKind.PASSWORD_CHANGED, at),
+        *told,
     ]
 
 
@@ -268,10 +321,10 @@ def _erase(user: User) -> Sequence[Event]:
         raise NoAccount
     if user.is_erased:
         return []
-    released = (
-        [] if user.email_name is None else [NameReleased(name=user.email_name, holder=user.user_id)]
-    )
-    return [UserErased(user_id=user.user_id), *released]
+    return [
+        UserErased(user_id=user.user_id),
+        *(NameReleased(name=name, holder=user.user_id) for name in user.claimed()),
+    ]
 
 
 # ---------------------------------------------------------------------------------- evolving
@@ -282,16 +335,17 @@ def evolve_account(user: User, event: AccountEvent) -> User:
     match event:
         case AccountOpened():
             user.user_id, user.kind = event.user_id, UserKind.NAMED
-            user.email, user.email_name = event.email, event.email_name
+            user.emails[event.email_name] = Address(event.email)
+            user.email_name = event.email_name
             user.display_name = event.display_name
-        case EmailVerified():
-            user.email_verified = True
         case PasswordSet():
             user.password_hash = event.hash
         case PasswordDropped():
             user.password_hash = None
         case MailWanted():
-            user.mails[event.mail_id] = Mail(event.kind, event.wanted_at, event.expires_at)
+            user.mails[event.mail_id] = Mail(
+                event.kind, event.email_name, event.wanted_at, event.expires_at
+            )
         case ProofUsed(mail_id=mail_id):
             user.mails[mail_id].is_used = True
         case ProofFailed(mail_id=mail_id):
@@ -302,8 +356,8 @@ def evolve_account(user: User, event: AccountEvent) -> User:
             user.sessions_before, user.kept_session_id = event.before, event.kept_session_id
         case UserErased():
             user.is_erased = True
-            user.email = user.display_name = user.password_hash = user.email_name = None
-            user.mails = {}
+            user.display_name = user.password_hash = user.email_name = user.second_factor = None
+            user.mails, user.emails, user.identities = {}, {}, {}
         case SignUpRepeated():
             pass
     return user

@@ -2,7 +2,8 @@
 
 Stream      evt.auth.session.{session_id}
 Invariants  a refresh token is used once: one that comes again ends the session; a session that has
-            ended, or was left alone or open for too long, is never renewed.
+            ended, or was left alone or open for too long, is never renewed; what was shown to sign
+            in opens one session, to one command.
 """
 
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, assert_never
 
+from contracts.auth_accounts import ProofRefused
 from contracts.auth_private import OpenSession, RotateSession
 from contracts.auth_sessions import (
     EndSession,
@@ -37,6 +39,7 @@ class Session:
 
     session_id: str = ""
     user_id: str = ""
+    opening_id: str = ""
     opened_at: datetime | None = None
     renewed_at: datetime | None = None
     renewal_id: str = ""
@@ -60,11 +63,12 @@ class Opened:
     opened_at: datetime | None
     generation: int
     is_over: bool
+    is_new: bool
     position: int = 0
 
 
 def decide(command: SessionCommand, session: Session, origin: Origin) -> Sequence[SessionEvent]:
-    """The rules. raises RefreshRefused, SessionNotFound"""
+    """The rules. raises ProofRefused, RefreshRefused, SessionNotFound"""
     match command:
         case OpenSession():
             return _open(command, session, origin)
@@ -94,6 +98,8 @@ def decide(command: SessionCommand, session: Session, origin: Origin) -> Sequenc
 
 def _open(command: OpenSession, session: Session, origin: Origin) -> Sequence[SessionEvent]:
     if session.opened_at is not None:
+        if session.opening_id != origin.command_id:
+            raise ProofRefused
         return []
     return [
         SessionOpened(
@@ -101,6 +107,7 @@ def _open(command: OpenSession, session: Session, origin: Origin) -> Sequence[Se
             user_id=command.user_id,
             method=command.method,
             device=command.device,
+            opening_id=origin.command_id,
             opened_at=origin.at,
         )
     ]
@@ -115,7 +122,7 @@ def evolve(session: Session, event: SessionEvent) -> Session:
     match event:
         case SessionOpened():
             session.session_id, session.user_id = event.session_id, event.user_id
-            session.opened_at = event.opened_at
+            session.opening_id, session.opened_at = event.opening_id, event.opened_at
         case SessionRenewed():
             session.generation, session.renewed_at = event.generation, event.renewed_at
             session.renewal_id = event.renewal_id
@@ -142,6 +149,7 @@ def answer(
         session.opened_at,
         generation=command.generation + 1 if isinstance(command, RotateSession) else 0,
         is_over=session.ended is not None,
+        is_new=isinstance(command, OpenSession),
     )
 
 

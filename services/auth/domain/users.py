@@ -5,11 +5,11 @@ Invariants  a user is registered once; nobody changes their own standing, so an 
             has an administrator keeps one; a suspended user grants nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Final, assert_never
+from typing import Any, Final, assert_never
 
 from contracts.auth import (
     ActorSuspended,
@@ -42,6 +42,8 @@ from contracts.auth import (
     UserUnknown,
 )
 from contracts.auth_accounts import AccountReceipt, MailReceipt, NameClaimed
+from contracts.auth_confirmation import BackupCodes
+from contracts.auth_identities_private import BeginEmail, ReplaceBackupCodes, SetSecondFactor
 from contracts.auth_private import (
     ImportOutcome,
     ImportReceipt,
@@ -56,20 +58,52 @@ from libs.kernel.messages import Access, Event, Origin, registry
 from services.auth.domain.accounts import (
     AccountCommand,
     AccountEvent,
+    account_names,
     decide_account,
     evolve_account,
-    names,
+)
+from services.auth.domain.emails import (
+    EmailCommand,
+    EmailEvent,
+    decide_email,
+    email_names,
+    evolve_email,
+)
+from services.auth.domain.identities import (
+    IdentityCommand,
+    IdentityEvent,
+    decide_identity,
+    evolve_identity,
+    identity_names,
+)
+from services.auth.domain.second_factor import (
+    FactorCommand,
+    FactorEvent,
+    decide_factor,
+    evolve_factor,
 )
 from services.auth.domain.state import User
 
 type EntryCommand = StartGuestSession | StartDevelopmentSession | RefreshSession | RegisterUser
 type StandingCommand = SetRole | SuspendUser | ReinstateUser | BanUser | UnbanUser
-type UserCommand = EntryCommand | StandingCommand | AccountCommand
+type AnyAccountCommand = AccountCommand | EmailCommand | IdentityCommand | FactorCommand
+type UserCommand = EntryCommand | StandingCommand | AnyAccountCommand
 type StandingEvent = RoleSet | UserSuspended | UserReinstated | UserBanned | UserUnbanned
-type UserEvent = GuestRegistered | UserRegistered | StandingEvent | AccountEvent
+type AnyAccountEvent = AccountEvent | EmailEvent | IdentityEvent | FactorEvent
+type UserEvent = GuestRegistered | UserRegistered | StandingEvent | AnyAccountEvent
 
 GUEST_RETRY: Final = timedelta(minutes=10)
 """How long the id of the command that made a guest can still be used to become that guest."""
+
+type Answer = (
+    Admission
+    | UserReceipt
+    | MailReceipt
+    | AccountReceipt
+    | BackupCodes
+    | ImportReceipt
+    | SessionsReceipt
+)
 
 _RANKS: Final = tuple(UserRole)
 
@@ -109,7 +143,25 @@ def decide(
         case SetRole() | SuspendUser() | ReinstateUser() | BanUser() | UnbanUser():
             return _change_standing(command, user, origin)
         case _:
-            return decide_account(command, user, origin)
+            decided: Sequence[Event] = _DECIDERS[type(command)](command, user, origin)
+            return decided
+
+
+_DECIDERS: Final[dict[type, Callable[[Any, User, Origin], Sequence[Event]]]] = {
+    **dict.fromkeys(members(AccountCommand), decide_account),
+    **dict.fromkeys(members(EmailCommand), decide_email),
+    **dict.fromkeys(members(IdentityCommand), decide_identity),
+    **dict.fromkeys(members(FactorCommand), decide_factor),
+}
+
+
+def names(command: object, user: User) -> Sequence[str]:
+    """The names a command is about."""
+    return [
+        *account_names(command, user),
+        *email_names(command, user),
+        *identity_names(command, user),
+    ]
 
 
 def _start_guest(command: StartGuestSession, user: User, origin: Origin) -> Sequence[UserEvent]:
@@ -246,16 +298,23 @@ def evolve(user: User, event: UserEvent) -> User:
         case UserUnbanned():
             user.is_banned = False
         case _:
-            return evolve_account(user, event)
+            evolved: User = _EVOLVERS[type(event)](user, event)
+            return evolved
     return user
+
+
+_EVOLVERS: Final[dict[type, Callable[[User, Any], User]]] = {
+    **dict.fromkeys(members(AccountEvent), evolve_account),
+    **dict.fromkeys(members(EmailEvent), evolve_email),
+    **dict.fromkeys(members(IdentityEvent), evolve_identity),
+    **dict.fromkeys(members(FactorEvent), evolve_factor),
+}
 
 
 # ---------------------------------------------------------------------------------- answering
 
 
-def answer(
-    command: UserCommand, events: Sequence[UserEvent], user: User, origin: Origin
-) -> Admission | UserReceipt | MailReceipt | AccountReceipt | ImportReceipt | SessionsReceipt:
+def answer(command: UserCommand, events: Sequence[UserEvent], user: User, origin: Origin) -> Answer:
     """What the caller is told; for a session, all of it but the token.
 
     A session says what its user is trusted with now, also to a late retry: it must not bring back
@@ -273,8 +332,10 @@ def answer(
             return _receipt(user_id, user.role, user, suspended=False)
         case BanUser(user_id=user_id) | UnbanUser(user_id=user_id):
             return _receipt(user_id, user.role, user, suspended=user.suspended_by is not None)
-        case OpenAccount() | WantMail():
+        case OpenAccount() | WantMail() | BeginEmail():
             return MailReceipt()
+        case SetSecondFactor() | ReplaceBackupCodes():
+            return BackupCodes(codes=[])
         case ImportUser():
             outcome = ImportOutcome.NEW if events else ImportOutcome.UNCHANGED
             return ImportReceipt(user_id=user.user_id, outcome=outcome)
@@ -299,12 +360,12 @@ def user_decider(development_role_max: UserRole | None) -> Decider[UserCommand, 
     """The aggregate, in an installation that trusts development users so far, or has none."""
     return Decider(
         aggregate="user",
-        commands=(*members(EntryCommand), *members(StandingCommand), *members(AccountCommand)),
+        commands=(*members(EntryCommand), *members(StandingCommand), *_DECIDERS),
         events=(
             GuestRegistered,
             UserRegistered,
             *members(StandingEvent),
-            *members(AccountEvent),
+            *_EVOLVERS,
         ),
         state=User,
         decide=partial(decide, development_role_max),

@@ -1,35 +1,36 @@
-"""Ways in: what is looked up, checked and shown before anything is decided.
+"""Accounts with an e-mail address: what is looked up, checked and shown before anything is decided.
 
 Each method is the resolver of one command. Where an address is asked about, what is answered, and
 how long it takes, is the same whether it has an account or not.
 """
 
 import asyncio
-from datetime import datetime
 from typing import Any, Final
 
 import structlog
 
-from contracts.auth import Banned
 from contracts.auth_accounts import (
     AccountReceipt,
+    AddEmail,
     ChangePassword,
     CredentialsWrong,
     EmailUnverified,
     EraseMe,
     MailKind,
     MailReceipt,
-    NoAccount,
     ProofRefused,
+    RemoveEmail,
     ResetPassword,
     SendPasswordReset,
     SendSignInMail,
+    SetPrimaryEmail,
     SignIn,
     SignInWithCode,
     SignInWithProof,
     SignUp,
     TooManyAttempts,
 )
+from contracts.auth_identities_private import BeginEmail
 from contracts.auth_private import (
     DeliverMail,
     DestroyKey,
@@ -43,59 +44,50 @@ from contracts.auth_private import (
     UseProof,
     WantMail,
 )
-from contracts.auth_sessions import RefreshRefused, RenewSession, SignInMethod
-from libs.bus import Bus
+from contracts.auth_sessions import RenewSession, SignInMethod
 from libs.eventlog.vault import Vault
 from libs.kernel.attempts import Attempts
 from libs.kernel.clock import Clock
-from libs.kernel.ids import derive_id
-from libs.kernel.messages import Command, Origin, registry, service_caller
+from libs.kernel.messages import Origin
 from libs.owner import Answered, Completer, Resolver
-from services.auth.adapters.digests import Digests, Shown
+from services.auth.adapters.digests import Shown
+from services.auth.adapters.entry import Entry, aggregate_id, derived
 from services.auth.adapters.mailer import Mailer, Undeliverable
 from services.auth.adapters.passwords import Passwords
-from services.auth.adapters.tokens import Tokens
-from services.auth.adapters.users import Users
 from services.auth.domain.state import User
 
 EVEN_SECONDS: Final = 0.15
-OURSELVES: Final = service_caller("auth")
 
 logger = structlog.get_logger(__name__)
 
 
-class Ways:
-    """The resolvers of auth."""
+class AccountWays:
+    """The resolvers of accounts."""
 
     def __init__(
         self,
         *,
-        users: Users,
-        bus: Bus,
+        entry: Entry,
         vault: Vault,
-        digests: Digests,
         passwords: Passwords,
         mailer: Mailer,
-        tokens: Tokens,
         clock: Clock,
     ) -> None:
-        self._users = users
-        self._bus = bus
+        self._entry = entry
+        self._users = entry.users
+        self._digests = entry.digests
         self._vault = vault
-        self._digests = digests
         self._passwords = passwords
         self._mailer = mailer
-        self._tokens = tokens
         self._clock = clock
-        self._passwords_tried = Attempts(TooManyAttempts, burst=8, seconds_each=60)
         self._mails_asked_for = Attempts(TooManyAttempts, burst=5, seconds_each=120)
 
     def completers(self) -> dict[type, Completer]:
         """What answers to give more, by the command they are for."""
         return {
             OpenAccount: self.complete_sign_up,
-            OpenSession: self.complete_session,
-            RotateSession: self.complete_session,
+            OpenSession: self._entry.complete,
+            RotateSession: self._entry.complete,
         }
 
     def resolvers(self) -> dict[type, Resolver]:
@@ -110,6 +102,9 @@ class Ways:
             ResetPassword: self.reset_password,
             ChangePassword: self.change_password,
             EraseMe: self.erase_me,
+            AddEmail: self.add_email,
+            RemoveEmail: self.change_emails,
+            SetPrimaryEmail: self.change_emails,
             RenewSession: self.renew_session,
             DeliverMail: self.deliver_mail,
             DestroyKey: self.destroy_key,
@@ -121,12 +116,12 @@ class Ways:
         name = self._digests.email_name(command.email)
         self._mails_asked_for.take(name)
         return OpenAccount(
-            user_id=_aggregate_id(command, origin),
+            user_id=aggregate_id(command, origin),
             email=command.email,
             email_name=name,
             password_hash=await self._passwords.hash(command.password),
             display_name=command.display_name,
-            mail_id=_derived(origin, "mail"),
+            mail_id=derived(origin, "mail"),
         )
 
     async def send_sign_in_mail(self, command: SendSignInMail, origin: Origin) -> Answered:
@@ -138,10 +133,12 @@ class Ways:
     async def _send_to(self, email: str, kind: MailKind, origin: Origin) -> Answered:
         name = self._digests.email_name(email)
         self._mails_asked_for.take(name)
-        user = await self._users.of_address(name)
+        user = await self._users.of_name(name)
         if user is not None:
-            mail_id = _derived(origin, "mail")
-            await self._say(WantMail(user_id=user.user_id, mail_id=mail_id, kind=kind), origin)
+            mail_id = derived(origin, "mail")
+            await self._entry.say(
+                WantMail(user_id=user.user_id, mail_id=mail_id, kind=kind), origin
+            )
         await self.even_out(origin)
         return Answered(MailReceipt())
 
@@ -158,51 +155,54 @@ class Ways:
         return {**receipt, "position": 0}
 
     async def change_password(self, command: ChangePassword, origin: Origin) -> SetPassword:
-        checked = await self._own_hash(origin, command.current)
+        self._entry.confirmed(origin, command.confirmation)
         return SetPassword(
             user_id=origin.actor,
-            checked_hash=checked,
             password_hash=await self._passwords.hash(command.password),
-            mail_id=_derived(origin, "mail"),
+            mail_id=derived(origin, "mail"),
             keep=command.keep,
         )
 
     async def erase_me(self, command: EraseMe, origin: Origin) -> EraseUser:
-        user = await self._users.get(origin.actor)
-        if not user.is_erased:
-            await self._own_hash(origin, command.password)
+        self._entry.confirmed(origin, command.confirmation)
         return EraseUser(user_id=origin.actor)
 
-    async def _own_hash(self, origin: Origin, password: str) -> str:
-        """The caller's password hash, whose password they know."""
-        self._passwords_tried.take(origin.actor)
-        known = (await self._users.get(origin.actor)).password_hash
-        if known is None:
-            raise NoAccount
-        if not await self._passwords.is_right(known, password):
-            raise CredentialsWrong
-        self._passwords_tried.forget(origin.actor)
-        return known
+    # ------------------------------------------------------------------------------ addresses
+
+    async def add_email(self, command: AddEmail, origin: Origin) -> BeginEmail:
+        self._entry.confirmed(origin, command.confirmation)
+        name = self._digests.email_name(command.email)
+        self._mails_asked_for.take(name)
+        return BeginEmail(
+            user_id=origin.actor,
+            email=command.email,
+            email_name=name,
+            mail_id=derived(origin, "mail"),
+        )
+
+    async def change_emails(
+        self, command: RemoveEmail | SetPrimaryEmail, origin: Origin
+    ) -> RemoveEmail | SetPrimaryEmail:
+        self._entry.confirmed(origin, command.confirmation)
+        return command
 
     # ------------------------------------------------------------------------------ signing in
 
     async def sign_in(self, command: SignIn, origin: Origin) -> OpenSession:
         name = self._digests.email_name(command.email)
-        self._passwords_tried.take(name)
-        user = await self._users.of_address(name)
+        self._entry.tried.take(name)
+        user = await self._users.of_name(name)
         known = None if user is None else user.password_hash
         if not await self._passwords.is_right(known, command.password) or user is None:
             raise CredentialsWrong
-        self._passwords_tried.forget(name)
-        if user.is_banned:
-            raise Banned
+        self._entry.tried.forget(name)
         await self._rehash(user, command.password, origin)
         if not user.email_verified:
-            mail_id = _derived(origin, "mail")
+            mail_id = derived(origin, "mail")
             again = WantMail(user_id=user.user_id, mail_id=mail_id, kind=MailKind.VERIFY_EMAIL)
-            await self._say(again, origin)
+            await self._entry.say(again, origin)
             raise EmailUnverified
-        return _opened(command, origin, user.user_id, SignInMethod.PASSWORD, command.device)
+        return self._entry.open(command, origin, user, SignInMethod.PASSWORD)
 
     async def _rehash(self, user: User, password: str, origin: Origin) -> None:
         """Hash a password as we do, now that we know it, if another system hashed it."""
@@ -211,28 +211,28 @@ class Ways:
             return
         fresh = await self._passwords.rehash(password)
         command = RehashPassword(user_id=user.user_id, checked_hash=known, password_hash=fresh)
-        await self._say(command, origin)
+        await self._entry.say(command, origin)
 
     async def sign_in_with_proof(self, command: SignInWithProof, origin: Origin) -> OpenSession:
         shown = self._digests.read_proof(command.proof)
         if shown.kind is MailKind.RESET_PASSWORD:
             raise ProofRefused
         await self._use(shown, origin)
-        return _opened(command, origin, shown.user_id, SignInMethod.EMAIL, command.device)
+        return await self._opened(command, origin, shown.user_id)
 
     async def reset_password(self, command: ResetPassword, origin: Origin) -> OpenSession:
         shown = self._digests.read_proof(command.proof)
         if shown.kind is not MailKind.RESET_PASSWORD:
             raise ProofRefused
         password_hash = await self._passwords.hash(command.password)
-        session_id = _aggregate_id(command, origin)
+        session_id = aggregate_id(command, origin)
         await self._use(shown, origin, password_hash=password_hash, keep=session_id)
-        return _opened(command, origin, shown.user_id, SignInMethod.EMAIL, command.device)
+        return await self._opened(command, origin, shown.user_id)
 
     async def sign_in_with_code(self, command: SignInWithCode, origin: Origin) -> OpenSession:
         name = self._digests.email_name(command.email)
-        self._passwords_tried.take(name)
-        user = await self._users.of_address(name)
+        self._entry.tried.take(name)
+        user = await self._users.of_name(name)
         mail_id = None if user is None else _newest_sign_in(user, origin)
         if user is None or mail_id is None:
             raise ProofRefused
@@ -240,8 +240,17 @@ class Ways:
         await self._use(Shown(MailKind.SIGN_IN, user.user_id, mail_id), origin, is_right=is_right)
         if not is_right:
             raise ProofRefused
-        self._passwords_tried.forget(name)
-        return _opened(command, origin, user.user_id, SignInMethod.EMAIL, command.device)
+        self._entry.tried.forget(name)
+        return await self._opened(command, origin, user.user_id)
+
+    async def _opened(
+        self,
+        command: SignInWithProof | ResetPassword | SignInWithCode,
+        origin: Origin,
+        user_id: str,
+    ) -> OpenSession:
+        user = await self._users.get(user_id)
+        return self._entry.open(command, origin, user, SignInMethod.EMAIL)
 
     async def _use(
         self,
@@ -252,7 +261,7 @@ class Ways:
         password_hash: str | None = None,
         keep: str | None = None,
     ) -> None:
-        await self._say(
+        await self._entry.say(
             UseProof(
                 user_id=shown.user_id,
                 mail_id=shown.mail_id,
@@ -268,32 +277,16 @@ class Ways:
         generation = self._digests.read_refresh_token(command.session_id, command.refresh_token)
         return RotateSession(session_id=command.session_id, generation=generation)
 
-    async def complete_session(
-        self, _command: object, opened: dict[str, Any], origin: Origin
-    ) -> dict[str, Any]:
-        """Add the tokens to a session, unless it or its user is no more.
-
-        raises   RefreshRefused, Banned
-        """
-        if opened["is_over"]:
-            raise RefreshRefused
-        user = await self._users.get(opened["user_id"])
-        if user.is_banned:
-            raise Banned
-        opened_at = datetime.fromisoformat(opened["opened_at"])
-        if user.is_erased or user.has_over(opened["session_id"], opened_at):
-            raise RefreshRefused
-        return self._tokens.session(opened, user, self._digests, origin.at)
-
     # ------------------------------------------------------------------------------ what follows
 
     async def deliver_mail(self, command: DeliverMail, _origin: Origin) -> Answered | RecordMail:
         """Send it. A crash between sending and recording sends it twice; it is never left out."""
         user = await self._users.get(command.user_id)
-        if user.email is None or await self._users.is_mail_done(command.mail_id):
+        address = user.address_of(command.mail_id)
+        if address is None or await self._users.is_mail_done(command.mail_id):
             return Answered(MailReceipt())
         mail_id, user_id = command.mail_id, command.user_id
-        mail = self._mailer.write(command.kind, user.email, self._digests, user_id, mail_id)
+        mail = self._mailer.write(command.kind, address, self._digests, user_id, mail_id)
         try:
             await self._mailer.send(mail)
         except Undeliverable:
@@ -306,29 +299,6 @@ class Ways:
             await self._vault.destroy(command.user_id)
             logger.info("The key of an erased person is destroyed.", user_id=command.user_id)
         return Answered(AccountReceipt(user_id=command.user_id))
-
-    async def _say(self, command: Command[Any], origin: Origin) -> None:
-        """Have a command of ours carried out, once for the command at hand."""
-        name = registry.command_of[type(command)].name
-        await self._bus.send(command, caller=OURSELVES, command_id=_derived(origin, name))
-
-
-def _opened(
-    command: Command[Any], origin: Origin, user_id: str, method: SignInMethod, device: str
-) -> OpenSession:
-    return OpenSession(
-        session_id=_aggregate_id(command, origin), user_id=user_id, method=method, device=device
-    )
-
-
-def _aggregate_id(command: Command[Any], origin: Origin) -> str:
-    spec = registry.command_of[type(command)]
-    found: str = spec.aggregate_id(command, origin.actor, origin.command_id)
-    return found
-
-
-def _derived(origin: Origin, purpose: str) -> str:
-    return derive_id(origin.command_id, purpose)
 
 
 def _newest_sign_in(user: User, origin: Origin) -> str | None:

@@ -1,0 +1,323 @@
+"""Ways in beside an e-mail address: what is checked before anything is decided.
+
+Each method is the resolver of one command.
+"""
+
+from typing import Any
+
+from contracts.auth import UserKind
+from contracts.auth_accounts import AccountReceipt, NoAccount, ProofRefused
+from contracts.auth_identities import (
+    AddPasskey,
+    AddressHasAccount,
+    BeginPasskey,
+    BeginPasskeySignIn,
+    BeginProvider,
+    BeginWallet,
+    IdentityKind,
+    LinkProvider,
+    LinkToken,
+    LinkWallet,
+    PasskeyRequest,
+    ProviderRequest,
+    SignInWithPasskey,
+    SignInWithProvider,
+    SignInWithToken,
+    SignInWithWallet,
+    UnlinkIdentity,
+    WalletRequest,
+)
+from contracts.auth_identities_private import (
+    FoundEmail,
+    KeepProviderTokens,
+    LinkIdentity,
+    RenewProviderTokens,
+    UsePasskey,
+)
+from contracts.auth_private import OpenSession
+from contracts.auth_sessions import SignInMethod
+from libs.kernel.errors import RemoteProblem
+from libs.kernel.messages import Command, Origin
+from libs.owner import Answered, Completer, Resolver
+from services.auth.adapters.entry import Entry, derived
+from services.auth.adapters.outside import Outside, Shown
+from services.auth.adapters.passkeys import Passkeys, credential_id_of
+from services.auth.adapters.tickets import Step, Ticket
+from services.auth.adapters.wallets import checksummed, signer_of, text_to_sign
+from services.auth.domain.state import User
+
+_METHODS = {
+    IdentityKind.PROVIDER: SignInMethod.PROVIDER,
+    IdentityKind.ISSUER: SignInMethod.ISSUER,
+    IdentityKind.WALLET: SignInMethod.WALLET,
+}
+
+
+class IdentityWays:
+    """The resolvers of passkeys, providers, wallets and tokens of others."""
+
+    def __init__(
+        self, *, entry: Entry, passkeys: Passkeys, outside: Outside, base_url: str
+    ) -> None:
+        self._entry = entry
+        self._passkeys = passkeys
+        self._outside = outside
+        self._base_url = base_url
+
+    def resolvers(self) -> dict[type, Resolver]:
+        """Each by the command it is for."""
+        return {
+            BeginProvider: self.begin_provider,
+            BeginPasskey: self.begin_passkey,
+            BeginPasskeySignIn: self.begin_passkey_sign_in,
+            BeginWallet: self.begin_wallet,
+            SignInWithProvider: self.sign_in_with_provider,
+            SignInWithPasskey: self.sign_in_with_passkey,
+            SignInWithWallet: self.sign_in_with_wallet,
+            SignInWithToken: self.sign_in_with_token,
+            LinkProvider: self.link_provider,
+            AddPasskey: self.add_passkey,
+            LinkWallet: self.link_wallet,
+            LinkToken: self.link_token,
+            UnlinkIdentity: self.unlink,
+            RenewProviderTokens: self.renew_provider_tokens,
+        }
+
+    def completers(self) -> dict[type, Completer]:
+        """What answers to give more: nothing."""
+        return {}
+
+    # ------------------------------------------------------------------------------ challenges
+
+    async def begin_provider(self, command: BeginProvider, origin: Origin) -> Answered:
+        url, held = await self._outside.begin(command.provider)
+        challenge_id, ticket = self._sealed(Step.PROVIDER, origin, held)
+        return Answered(ProviderRequest(challenge_id=challenge_id, ticket=ticket, url=url))
+
+    async def begin_passkey(self, _command: BeginPasskey, origin: Origin) -> Answered:
+        user = await self._entry.users.get(origin.actor)
+        if user.kind not in {UserKind.GUEST, UserKind.NAMED} or user.is_erased:
+            raise NoAccount
+        challenge_id, ticket = self._sealed(Step.PASSKEY, origin, {})
+        known = [
+            each.passkey.credential_id
+            for each in user.identities.values()
+            if each.passkey is not None and each.passkey.credential_id is not None
+        ]
+        name = user.email or user.display_name or "Backline"
+        challenge = self._challenge(challenge_id)
+        options = self._passkeys.creation(user.user_id, name, challenge, known)
+        return Answered(PasskeyRequest(challenge_id=challenge_id, ticket=ticket, options=options))
+
+    async def begin_passkey_sign_in(self, _command: BeginPasskeySignIn, origin: Origin) -> Answered:
+        challenge_id, ticket = self._sealed(Step.PASSKEY_SIGN_IN, origin, {})
+        options = self._passkeys.request(self._challenge(challenge_id))
+        return Answered(PasskeyRequest(challenge_id=challenge_id, ticket=ticket, options=options))
+
+    async def begin_wallet(self, command: BeginWallet, origin: Origin) -> Answered:
+        challenge_id = derived(origin, "challenge")
+        text = text_to_sign(
+            self._base_url,
+            command.address,
+            command.chain_id,
+            self._challenge(challenge_id).hex(),
+            origin.at,
+            self._entry.tickets.until(),
+        )
+        held = {"address": checksummed(command.address), "text": text}
+        _, ticket = self._sealed(Step.WALLET, origin, held)
+        return Answered(WalletRequest(challenge_id=challenge_id, ticket=ticket, text=text))
+
+    def _sealed(self, step: Step, origin: Origin, held: dict[str, Any]) -> tuple[str, str]:
+        """A challenge's id, and its ticket."""
+        challenge_id = derived(origin, "challenge")
+        ticket = Ticket(challenge_id, origin.actor, held)
+        return challenge_id, self._entry.tickets.seal(step, ticket)
+
+    def _challenge(self, challenge_id: str) -> bytes:
+        """What is to be signed: nobody knows it before."""
+        return self._entry.digests.raw("challenge", challenge_id)
+
+    # ------------------------------------------------------------------------------ signing in
+
+    async def sign_in_with_provider(
+        self, command: SignInWithProvider, origin: Origin
+    ) -> OpenSession:
+        ticket = self._ticket_of(Step.PROVIDER, command.ticket, command.challenge_id)
+        return await self._enter(command, origin, await self._found(ticket, command.parameters))
+
+    async def sign_in_with_wallet(self, command: SignInWithWallet, origin: Origin) -> OpenSession:
+        ticket = self._ticket_of(Step.WALLET, command.ticket, command.challenge_id)
+        return await self._enter(command, origin, _signed(ticket, command.signature))
+
+    async def sign_in_with_token(self, command: SignInWithToken, origin: Origin) -> OpenSession:
+        return await self._enter(command, origin, await self._outside.foreign(command.token))
+
+    async def sign_in_with_passkey(self, command: SignInWithPasskey, origin: Origin) -> OpenSession:
+        self._ticket_of(Step.PASSKEY_SIGN_IN, command.ticket, command.challenge_id)
+        user, used = await self.shown_passkey(command.ticket, command.credential)
+        await self._entry.say(used, origin)
+        return self._entry.open(command, origin, user, SignInMethod.PASSKEY)
+
+    async def shown_passkey(
+        self, sealed: str, credential: dict[str, Any]
+    ) -> tuple[User, UsePasskey]:
+        """Whose passkey has signed a challenge, and what to record of it. raises   ProofRefused"""
+        ticket = self._entry.tickets.open(Step.PASSKEY_SIGN_IN, sealed)
+        identity_id = self._passkey_id(credential_id_of(credential))
+        user = await self._entry.users.of_name(identity_id)
+        identity = None if user is None else user.identities.get(identity_id)
+        if user is None or identity is None or identity.passkey is None:
+            raise ProofRefused
+        challenge = self._challenge(ticket.challenge_id)
+        count = self._passkeys.shown(credential, challenge, identity.passkey)
+        return user, UsePasskey(user_id=user.user_id, identity_id=identity_id, sign_count=count)
+
+    async def _enter(self, command: Command[Any], origin: Origin, shown: Shown) -> OpenSession:
+        """Sign somebody in who has shown who they are outside; at first sight, as a new user."""
+        identity_id = self._identity_id(shown)
+        user = await self._entry.users.of_name(identity_id)
+        if user is None:
+            user_id = await self._newcomer(shown, origin)
+            user = await self._linked(user_id, identity_id, shown, origin)
+        elif shown.tokens is not None:
+            kept = KeepProviderTokens(
+                user_id=user.user_id, identity_id=identity_id, tokens=shown.tokens
+            )
+            await self._entry.say(kept, origin)
+        return self._entry.open(command, origin, user, _METHODS[shown.kind])
+
+    async def _newcomer(self, shown: Shown, origin: Origin) -> str:
+        """Who somebody with a new identity becomes: the guest they are, or a new user.
+
+        raises   AddressHasAccount when a provider says that they are somebody we know
+        """
+        if shown.email is not None:
+            holder = await self._entry.users.of_name(self._entry.digests.email_name(shown.email))
+            if holder is not None and holder.email_verified:
+                raise AddressHasAccount
+        if origin.actor:
+            present = await self._entry.users.get(origin.actor)
+            if present.kind is UserKind.GUEST and not present.is_erased:
+                return origin.actor
+        return derived(origin, "user")
+
+    async def _linked(self, user_id: str, identity_id: str, shown: Shown, origin: Origin) -> User:
+        """Who has an identity, once it is linked: of many at once, one links it."""
+        try:
+            await self._entry.say(self._link(user_id, shown), origin)
+        except RemoteProblem as refused:
+            if refused.document["code"] != "auth.identity-taken":
+                raise
+        user = await self._entry.users.of_name(identity_id)
+        if user is None:
+            raise ProofRefused
+        return user
+
+    # ------------------------------------------------------------------------------ linking
+
+    async def link_provider(self, command: LinkProvider, origin: Origin) -> LinkIdentity:
+        await self._may_link(origin, command.confirmation)
+        ticket = self._own_ticket(Step.PROVIDER, command.ticket, origin)
+        return self._link(origin.actor, await self._found(ticket, command.parameters))
+
+    async def link_wallet(self, command: LinkWallet, origin: Origin) -> LinkIdentity:
+        await self._may_link(origin, command.confirmation)
+        ticket = self._own_ticket(Step.WALLET, command.ticket, origin)
+        return self._link(origin.actor, _signed(ticket, command.signature))
+
+    async def link_token(self, command: LinkToken, origin: Origin) -> LinkIdentity:
+        await self._may_link(origin, command.confirmation)
+        return self._link(origin.actor, await self._outside.foreign(command.token))
+
+    async def add_passkey(self, command: AddPasskey, origin: Origin) -> LinkIdentity:
+        await self._may_link(origin, command.confirmation)
+        ticket = self._own_ticket(Step.PASSKEY, command.ticket, origin)
+        made = self._passkeys.made(command.credential, self._challenge(ticket.challenge_id))
+        return LinkIdentity(
+            user_id=origin.actor,
+            identity_id=self._passkey_id(made.credential_id),
+            kind=IdentityKind.PASSKEY,
+            issuer="",
+            label=command.name or "A passkey",
+            passkey=made,
+        )
+
+    async def unlink(self, command: UnlinkIdentity, origin: Origin) -> UnlinkIdentity:
+        self._entry.confirmed(origin, command.confirmation)
+        return command
+
+    async def _may_link(self, origin: Origin, confirmation: str) -> None:
+        """Let somebody link who has shown who they are; guests, who cannot, need not."""
+        user = await self._entry.users.get(origin.actor)
+        if user.kind is not UserKind.GUEST:
+            self._entry.confirmed(origin, confirmation)
+
+    def _link(self, user_id: str, shown: Shown) -> LinkIdentity:
+        email = shown.email
+        return LinkIdentity(
+            user_id=user_id,
+            identity_id=self._identity_id(shown),
+            kind=shown.kind,
+            issuer=shown.issuer,
+            label=shown.label,
+            display_name=shown.display_name,
+            email=None
+            if email is None
+            else FoundEmail(email=email, email_name=self._entry.digests.email_name(email)),
+            tokens=shown.tokens,
+        )
+
+    # ------------------------------------------------------------------------------ provider tokens
+
+    async def renew_provider_tokens(
+        self, command: RenewProviderTokens, _origin: Origin
+    ) -> Answered | KeepProviderTokens:
+        """Get others, unless there are others already, or none are wanted any more."""
+        user = await self._entry.users.get(command.user_id)
+        identity = user.identities.get(command.identity_id)
+        tokens = None if identity is None else identity.tokens
+        if identity is None or tokens is None or tokens.refresh_token is None:
+            return Answered(AccountReceipt(user_id=command.user_id))
+        if tokens.expires_at != command.expires_at:
+            return Answered(AccountReceipt(user_id=command.user_id))
+        fresh = await self._outside.renew(identity.issuer, tokens.refresh_token)
+        if fresh is None:
+            return Answered(AccountReceipt(user_id=command.user_id))
+        return KeepProviderTokens(
+            user_id=command.user_id, identity_id=command.identity_id, tokens=fresh
+        )
+
+    # ------------------------------------------------------------------------------ what is shown
+
+    async def _found(self, ticket: Ticket, parameters: dict[str, str]) -> Shown:
+        """Who a provider says it is."""
+        return await self._outside.finish(ticket.held, parameters)
+
+    def _identity_id(self, shown: Shown) -> str:
+        return self._entry.digests.identity_id(shown.kind, shown.issuer, shown.subject)
+
+    def _passkey_id(self, credential_id: str) -> str:
+        return self._entry.digests.identity_id(IdentityKind.PASSKEY, "", credential_id)
+
+    def _ticket_of(self, step: Step, sealed: str, challenge_id: str) -> Ticket:
+        """The ticket of a challenge. raises   ProofRefused"""
+        ticket = self._entry.tickets.open(step, sealed)
+        if ticket.challenge_id != challenge_id:
+            raise ProofRefused
+        return ticket
+
+    def _own_ticket(self, step: Step, sealed: str, origin: Origin) -> Ticket:
+        """A ticket that the caller has begun with. raises   ProofRefused"""
+        ticket = self._entry.tickets.open(step, sealed)
+        if ticket.user_id != origin.actor:
+            raise ProofRefused
+        return ticket
+
+
+def _signed(ticket: Ticket, signature: str) -> Shown:
+    """The wallet that has signed. raises   ProofRefused when it is another one"""
+    address = signer_of(ticket.held["text"], signature)
+    if address != ticket.held["address"]:
+        raise ProofRefused
+    return Shown(IdentityKind.WALLET, "", address.lower(), address)
