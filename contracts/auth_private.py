@@ -81,7 +81,7 @@ class UseProof(Command[AccountReceipt]):
     """Make use of what a mail proves: its link or code was shown, and is right or not.
 
     password_hash   with which a password is reset
-    keep            the session that is opened with it, when it is reset
+    keep            the session that is opened with it
     """
 
     user_id: UserId

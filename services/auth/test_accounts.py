@@ -204,9 +204,13 @@ async def test_changes_a_password_and_keeps_the_session_at_hand(bus: Bus, mailbo
     session = await signed_up(bus, mailbox, email)
     other = await say(bus, "sign-in", email=email, password=PASSWORD)
     change = {"password": "quite another one", "keep": session["session_id"]}
-    wrong = say(bus, "change-password", owner(session), current="no idea at all", **change)
+    unsure = say(bus, "change-password", owner(session), **change)
+    assert await code_of(unsure) == "auth.confirmation-needed"
+    wrong = say(bus, "confirm-with-password", owner(session), password="no idea at all")
     assert await code_of(wrong) == "auth.credentials-wrong"
-    await say(bus, "change-password", owner(session), current=PASSWORD, **change)
+    sure = await say(bus, "confirm-with-password", owner(session), password=PASSWORD)
+    change["confirmation"] = sure["confirmation"]
+    await say(bus, "change-password", owner(session), **change)
     assert await code_of(renewed(bus, other)) == "auth.refresh-refused"
     assert (await renewed(bus, session))["token"]
 
@@ -268,8 +272,9 @@ async def test_forgets_a_person_who_wants_to_be_forgotten(bus: Bus, mailbox: Mai
     export = await bus.ask_raw(
         "auth.export-me", {}, caller=owner(session), after=session["position"]
     )
-    assert (export.result["email"], export.result["display_name"]) == (email, "Ann")
-    done = await say(bus, "erase-me", owner(session), password=PASSWORD)
+    assert export.result["emails"][0]["email"] == email
+    assert export.result["display_name"] == "Ann"
+    done = await say(bus, "erase-me", owner(session), confirmation=session["confirmation"])
     me = await bus.ask_raw("auth.get-me", {}, caller=owner(session), after=done["position"])
     assert (me.result["email"], me.result["display_name"]) == (None, None)
     assert await code_of(renewed(bus, session)) == "auth.refresh-refused"

@@ -217,7 +217,7 @@ class AccountWays:
         shown = self._digests.read_proof(command.proof)
         if shown.kind is MailKind.RESET_PASSWORD:
             raise ProofRefused
-        await self._use(shown, origin)
+        await self._use(shown, origin, keep=aggregate_id(command, origin))
         return await self._opened(command, origin, shown.user_id)
 
     async def reset_password(self, command: ResetPassword, origin: Origin) -> OpenSession:
@@ -237,7 +237,9 @@ class AccountWays:
         if user is None or mail_id is None:
             raise ProofRefused
         is_right = self._digests.is_code(command.code, user.user_id, mail_id)
-        await self._use(Shown(MailKind.SIGN_IN, user.user_id, mail_id), origin, is_right=is_right)
+        shown = Shown(MailKind.SIGN_IN, user.user_id, mail_id)
+        session_id = aggregate_id(command, origin)
+        await self._use(shown, origin, is_right=is_right, keep=session_id)
         if not is_right:
             raise ProofRefused
         self._entry.tried.forget(name)
@@ -257,10 +259,11 @@ class AccountWays:
         shown: Shown,
         origin: Origin,
         *,
+        keep: str,
         is_right: bool = True,
         password_hash: str | None = None,
-        keep: str | None = None,
     ) -> None:
+        """Make use of what a mail proves, for the session `keep` that is about to be opened."""
         await self._entry.say(
             UseProof(
                 user_id=shown.user_id,

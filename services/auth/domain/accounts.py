@@ -241,7 +241,7 @@ def _use(command: UseProof, user: User, origin: Origin) -> Sequence[Event]:
     events: list[Event] = [ProofUsed(user_id=user.user_id, mail_id=command.mail_id)]
     is_first = not address.is_verified and mail.email_name == user.email_name
     if is_first and mail.kind is not MailKind.VERIFY_EMAIL:
-        events += _taken_back(user, origin.at)
+        events += _taken_back(user, origin.at, command.keep)
     if not address.is_verified:
         events += _verified(mail.email_name, user, origin)
     if command.password_hash is not None:
@@ -264,7 +264,7 @@ def _verified(name: str, user: User, origin: Origin) -> Sequence[Event]:
     ]
 
 
-def _taken_back(user: User, at: datetime) -> list[Event]:
+def _taken_back(user: User, at: datetime, keep: str | None) -> list[Event]:
     """What somebody has set up who never showed that they read the mail."""
     return [
         PasswordDropped(user_id=user.user_id),
@@ -273,7 +273,7 @@ def _taken_back(user: User, at: datetime) -> list[Event]:
             for identity_id in user.identities
         ),
         *([SecondFactorTurnedOff(user_id=user.user_id)] if user.second_factor else []),
-        _sessions_ended(user.user_id, at, None),
+        _sessions_ended(user.user_id, at, keep),
         *(NameReleased(name=name, holder=user.user_id) for name in user.identities),
     ]
 
