@@ -90,10 +90,13 @@ class ConfirmWithPasskey(Command[Confirmed]):
 
 @view
 class SecondFactorSetup(View):
-    """What an authenticator app needs: as a link (`otpauth://`), or to be typed in (base 32)."""
+    """What an authenticator app needs: as a link (`otpauth://`), as a QR code of it (rows of 0 and
+    1, the quiet zone not included), or to be typed in (base 32).
+    """
 
     ticket: str
     uri: str
+    qr: list[str]
     secret: str
     position: int = 0
 

@@ -47,7 +47,8 @@ class Settings(ChassisSettings):
     )
     mail_from: str = setting("Backline <backline@localhost>", "Who mails are from.")
     base_url: str = setting(
-        "http://127.0.0.1:8080", "Where the pages are that links in mails lead to."
+        "http://localhost:8080",
+        "Where the pages are: links in mails lead there, passkeys and wallets are good there alone.",
     )
     slot_commands_max: int = setting(
         20_000,

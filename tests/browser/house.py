@@ -29,7 +29,7 @@ class House:
     """A running installation: `url` is where its pages and its API are."""
 
     def __init__(self, data: Path, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}"
+        self.url = f"http://localhost:{port}"
         self._data = data
         self._log = data.parent / "up.log"
         self._port = port

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pyotp
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
@@ -144,8 +145,8 @@ def test_gives_a_copy_and_then_forgets(house: House, tabs: Tabs, tmp_path: Path)
     with page.expect_download() as download:
         page.locator("#export").click()
     download.value.save_as(tmp_path / "held.json")
-    assert json.loads((tmp_path / "held.json").read_text())["email"] == address
-    fill(page, "erase-me", password=PASSWORD)
+    assert json.loads((tmp_path / "held.json").read_text())["emails"][0]["email"] == address
+    fill(page, "erase-me")
     expect(page).to_have_url("/")
     expect(who(page)).to_have_text("Sign in")
     page.goto("/sign-in")
@@ -173,3 +174,86 @@ def test_lets_an_administrator_find_and_ban_a_user(house: House, tabs: Tabs) -> 
 def test_says_that_a_page_is_for_those_who_signed_in(house: House, tabs: Tabs) -> None:
     page = tabs.open("/account")
     expect(page).to_have_url(f"{house.url}/sign-in")
+
+
+def with_authenticator(page: Page) -> None:
+    """Let the browser have a device that keeps passkeys, and unlocks them by itself."""
+    session = page.context.new_cdp_session(page)
+    session.send("WebAuthn.enable", {"enableUI": False})
+    options = {
+        "protocol": "ctap2",
+        "transport": "internal",
+        "hasResidentKey": True,
+        "hasUserVerification": True,
+        "isUserVerified": True,
+        "automaticPresenceSimulation": True,
+    }
+    session.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+
+
+def test_signs_in_with_a_passkey(house: House, tabs: Tabs) -> None:
+    page = tabs.open("/")
+    with_authenticator(page)
+    signed_up(page, an_address())
+    page.goto("/account")
+    page.get_by_role("button", name="Add a passkey").click()
+    expect(page.locator("#identities li")).to_have_count(1)
+    page.locator("#sign-out").click()
+    expect(page).to_have_url("/")
+    page.goto("/sign-in")
+    page.get_by_role("button", name="Sign in with a passkey").click()
+    arrives(page)
+
+
+def test_makes_an_account_of_a_guest_with_a_passkey_alone(house: House, tabs: Tabs) -> None:
+    show_id, songs = house.open_ballot()
+    page = tabs.open(f"/shows/{show_id}")
+    with_authenticator(page)
+    vote(page, songs[0])
+    expect(voted(page)).to_contain_text("You voted for")
+    page.goto("/sign-up")
+    page.get_by_role("button", name="Make a passkey").click()
+    expect(page).to_have_url("/")
+    expect(who(page)).to_have_text("Your account")
+    page.goto(f"/shows/{show_id}")
+    expect(voted(page)).to_contain_text("You voted for")
+
+
+def test_asks_once_more_who_it_is_before_a_dangerous_step(house: House, tabs: Tabs) -> None:
+    page = tabs.open("/")
+    signed_up(page, an_address())
+    page.goto("/account")
+    page.evaluate("sessionStorage.clear()")
+    page.locator("#add-email [name=email]").fill(an_address())
+    page.locator("#add-email button").click()
+    dialog = page.locator("#confirm")
+    expect(dialog).to_be_visible()
+    dialog.locator("[name=password]").fill("not this one")
+    dialog.get_by_role("button", name="Go on").click()
+    expect(dialog.locator("[data-said]")).to_contain_text("not right")
+    dialog.locator("[name=password]").fill(PASSWORD)
+    dialog.get_by_role("button", name="Go on").click()
+    expect(page.locator("#ways-said")).to_contain_text("Look into your mail")
+    expect(page.locator("#emails li")).to_have_count(2)
+    expect(dialog).to_be_hidden()
+
+
+def test_asks_for_a_second_factor(house: House, tabs: Tabs) -> None:
+    address = an_address()
+    page = tabs.open("/")
+    signed_up(page, address)
+    page.goto("/account")
+    page.get_by_role("button", name="Set it up").click()
+    expect(page.locator("#totp-qr path")).to_have_count(1)
+    secret = page.locator("#totp-secret").inner_text().replace(" ", "")
+    page.locator("#second-factor-setup [name=code]").fill(pyotp.TOTP(secret).now())
+    page.get_by_role("button", name="Turn it on").click()
+    expect(page.locator("#backup-codes li")).to_have_count(10)
+    expect(page.locator("#second-factor-state")).to_contain_text("On")
+    backup = page.locator("#backup-codes li").first.inner_text()
+    other = tabs.open("/sign-in")
+    fill(other, "sign-in", email=address, password=PASSWORD)
+    fill(other, "second-factor", code="000000")
+    assert "wrong" in said(other, "second-factor")
+    fill(other, "second-factor", code=backup)
+    arrives(other)

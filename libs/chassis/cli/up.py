@@ -96,15 +96,20 @@ def _development(port: int) -> dict[str, str]:
     """What is so on a developer's machine unless it is set otherwise. Mail is caught, and shown on
     the page /dev/mail.
     """
+    here = {**DEVELOPMENT_USERS, "BACKLINE_AUTH_BASE_URL": _address(port)}
     if "BACKLINE_AUTH_SMTP_URL" in os.environ:
-        return DEVELOPMENT_USERS
+        return here
     (mailbox_port,) = free_ports(1)
     return {
-        **DEVELOPMENT_USERS,
+        **here,
         "BACKLINE_MAILBOX_PORT": str(mailbox_port),
         "BACKLINE_AUTH_SMTP_URL": f"smtp://127.0.0.1:{mailbox_port}",
-        "BACKLINE_AUTH_BASE_URL": f"http://127.0.0.1:{port}",
     }
+
+
+def _address(port: int) -> str:
+    """Where the pages are. By name: browsers keep no passkeys for a number."""
+    return f"http://localhost:{port}"
 
 
 async def _run(plan: Plan, screen: "_Screen") -> None:
@@ -125,7 +130,7 @@ class _Screen:
     def ready(self) -> None:
         places = {"data": str(self._data), "logs": str(self._data / "logs")}
         if self._port is not None:
-            address = f"http://127.0.0.1:{self._port}"
+            address = _address(self._port)
             places = {"page": f"{address}/", "API docs": f"{address}/docs", **places}
         lines = [f"[bold]{name:<10}[/bold] {_literal(place)}" for name, place in places.items()]
         text = "\n".join([*lines, "", "Ctrl-C stops everything."])

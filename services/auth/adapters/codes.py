@@ -8,6 +8,7 @@ from datetime import datetime
 from hmac import compare_digest
 from typing import Final
 
+import segno
 from pyotp import TOTP
 
 from services.auth.adapters.digests import Digests
@@ -35,6 +36,11 @@ class Codes:
         """The same as a link that apps read."""
         secret = self.secret(user_id, factor_id)
         return TOTP(secret).provisioning_uri(name=label, issuer_name=ISSUER)
+
+    def qr(self, uri: str) -> list[str]:
+        """A link as a QR code: rows of 0 and 1."""
+        code = segno.make(uri, error="m", micro=False)
+        return ["".join(str(module & 1) for module in row) for row in code.matrix]
 
     def step_of(self, user_id: str, factor_id: str, code: str, at: datetime) -> int | None:
         """The step of time, about now, whose code it is; None when it is wrong."""

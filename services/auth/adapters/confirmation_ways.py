@@ -101,10 +101,12 @@ class ConfirmationWays:
         factor_id = derived(origin, "factor")
         label = user.email or user.display_name or user.user_id
         ticket = Ticket(factor_id, origin.actor, {})
+        uri = self._codes.uri(origin.actor, factor_id, label)
         return Answered(
             SecondFactorSetup(
                 ticket=self._entry.tickets.seal(Step.SECOND_FACTOR_SETUP, ticket),
-                uri=self._codes.uri(origin.actor, factor_id, label),
+                uri=uri,
+                qr=self._codes.qr(uri),
                 secret=self._codes.secret(origin.actor, factor_id),
             )
         )

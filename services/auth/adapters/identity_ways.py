@@ -144,14 +144,17 @@ class IdentityWays:
         self, command: SignInWithProvider, origin: Origin
     ) -> OpenSession:
         ticket = self._ticket_of(Step.PROVIDER, command.ticket, command.challenge_id)
-        return await self._enter(command, origin, await self._found(ticket, command.parameters))
+        shown = await self._outside.finish(ticket.held, command.parameters)
+        return await self._enter(command, origin, shown, ticket.user_id)
 
     async def sign_in_with_wallet(self, command: SignInWithWallet, origin: Origin) -> OpenSession:
         ticket = self._ticket_of(Step.WALLET, command.ticket, command.challenge_id)
-        return await self._enter(command, origin, _signed(ticket, command.signature))
+        shown = _signed(ticket, command.signature)
+        return await self._enter(command, origin, shown, ticket.user_id)
 
     async def sign_in_with_token(self, command: SignInWithToken, origin: Origin) -> OpenSession:
-        return await self._enter(command, origin, await self._outside.foreign(command.token))
+        shown = await self._outside.foreign(command.token)
+        return await self._enter(command, origin, shown, origin.actor)
 
     async def sign_in_with_passkey(self, command: SignInWithPasskey, origin: Origin) -> OpenSession:
         self._ticket_of(Step.PASSKEY_SIGN_IN, command.ticket, command.challenge_id)
@@ -173,12 +176,17 @@ class IdentityWays:
         count = self._passkeys.shown(credential, challenge, identity.passkey)
         return user, UsePasskey(user_id=user.user_id, identity_id=identity_id, sign_count=count)
 
-    async def _enter(self, command: Command[Any], origin: Origin, shown: Shown) -> OpenSession:
-        """Sign somebody in who has shown who they are outside; at first sight, as a new user."""
+    async def _enter(
+        self, command: Command[Any], origin: Origin, shown: Shown, begun_by: str
+    ) -> OpenSession:
+        """Sign somebody in who has shown who they are outside; at first sight, as a new user.
+
+        begun_by   who asked for the challenge: a guest stays the same user
+        """
         identity_id = self._identity_id(shown)
         user = await self._entry.users.of_name(identity_id)
         if user is None:
-            user_id = await self._newcomer(shown, origin)
+            user_id = await self._newcomer(shown, origin, begun_by)
             user = await self._linked(user_id, identity_id, shown, origin)
         elif shown.tokens is not None:
             kept = KeepProviderTokens(
@@ -187,7 +195,7 @@ class IdentityWays:
             await self._entry.say(kept, origin)
         return self._entry.open(command, origin, user, _METHODS[shown.kind])
 
-    async def _newcomer(self, shown: Shown, origin: Origin) -> str:
+    async def _newcomer(self, shown: Shown, origin: Origin, begun_by: str) -> str:
         """Who somebody with a new identity becomes: the guest they are, or a new user.
 
         raises   AddressHasAccount when a provider says that they are somebody we know
@@ -196,10 +204,10 @@ class IdentityWays:
             holder = await self._entry.users.of_name(self._entry.digests.email_name(shown.email))
             if holder is not None and holder.email_verified:
                 raise AddressHasAccount
-        if origin.actor:
-            present = await self._entry.users.get(origin.actor)
+        if begun_by:
+            present = await self._entry.users.get(begun_by)
             if present.kind is UserKind.GUEST and not present.is_erased:
-                return origin.actor
+                return begun_by
         return derived(origin, "user")
 
     async def _linked(self, user_id: str, identity_id: str, shown: Shown, origin: Origin) -> User:
@@ -219,7 +227,8 @@ class IdentityWays:
     async def link_provider(self, command: LinkProvider, origin: Origin) -> LinkIdentity:
         await self._may_link(origin, command.confirmation)
         ticket = self._own_ticket(Step.PROVIDER, command.ticket, origin)
-        return self._link(origin.actor, await self._found(ticket, command.parameters))
+        shown = await self._outside.finish(ticket.held, command.parameters)
+        return self._link(origin.actor, shown)
 
     async def link_wallet(self, command: LinkWallet, origin: Origin) -> LinkIdentity:
         await self._may_link(origin, command.confirmation)
@@ -289,10 +298,6 @@ class IdentityWays:
         )
 
     # ------------------------------------------------------------------------------ what is shown
-
-    async def _found(self, ticket: Ticket, parameters: dict[str, str]) -> Shown:
-        """Who a provider says it is."""
-        return await self._outside.finish(ticket.held, parameters)
 
     def _identity_id(self, shown: Shown) -> str:
         return self._entry.digests.identity_id(shown.kind, shown.issuer, shown.subject)

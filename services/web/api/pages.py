@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import structlog
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from litestar import Litestar, MediaType, Request, Response, get
+from litestar import Litestar, MediaType, Request, Response, get, post
 from litestar.exceptions import HTTPException
 from litestar.params import FromPath, FromQuery
 from pydantic import TypeAdapter, ValidationError
@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from contracts.catalog import When
 from libs.chassis import asgi
 from libs.chassis.asgi import Application, Message, Receive, Scope
-from libs.kernel.errors import BacklineError, NotFound
+from libs.kernel.errors import BacklineError, Invalid, NotFound
 from libs.kernel.ids import Id
 from services.web.adapters.asking import (
     Ask,
@@ -35,6 +35,7 @@ _TEMPLATES = Path(__file__).parents[1] / "templates"
 _FOR_GOOD = "public, max-age=31536000, immutable"
 _ASK_EVERY_TIME = "no-cache"
 _CURSOR_LENGTH_MAX = 1000
+_FORM_BYTES_MAX = 16_384
 _ids: TypeAdapter[str] = TypeAdapter(Id)
 
 logger = structlog.get_logger(__name__)
@@ -44,6 +45,7 @@ _ACCOUNT_PAGES = {
     "/sign-in": "sign_in.html",
     "/sign-up": "sign_up.html",
     "/confirm": "confirm.html",
+    "/callback": "callback.html",
     "/reset-password": "reset_password.html",
     "/account": "account.html",
     "/admin/users": "users.html",
@@ -82,6 +84,10 @@ def create_pages(
     async def account(request: Request[Any, Any, Any]) -> Response[str]:
         return pages.account(_ACCOUNT_PAGES[request.url.path])
 
+    @post("/callback", status_code=303)
+    async def callback(request: Request[Any, Any, Any]) -> Response[str]:
+        return _as_get(await request.body())
+
     @get(["/dev/mail"], media_type=MediaType.HTML)
     async def mails() -> Response[str]:
         if mailbox is None:
@@ -102,7 +108,16 @@ def create_pages(
         )
 
     application = Litestar(
-        [front, show, account, mails, file, versioned_file, *session_handlers(send, proxies)],
+        [
+            front,
+            show,
+            account,
+            callback,
+            mails,
+            file,
+            versioned_file,
+            *session_handlers(send, proxies),
+        ],
         exception_handlers={
             BacklineError: pages.on_refusal,
             HTTPException: pages.on_http_error,
@@ -272,6 +287,16 @@ class _Pages:
             media_type=MediaType.HTML,
             headers={"cache-control": _ASK_EVERY_TIME},
         )
+
+
+def _as_get(form: bytes) -> Response[str]:
+    """Where a provider that posts its answer (`form_post`) is taken on to: the page's script reads
+    it behind the #, which is sent nowhere.
+    """
+    if len(form) > _FORM_BYTES_MAX:
+        raise Invalid("too long")
+    fields = urlencode(parse_qsl(form.decode("ascii", "replace"), max_num_fields=20))
+    return Response("", status_code=303, headers={"location": f"/callback#{fields}"})
 
 
 def _parts(line: str) -> tuple[str, str]:

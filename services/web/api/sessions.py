@@ -32,7 +32,7 @@ COOKIE: Final = "backline-session"
 COOKIE_SECONDS: Final = 400 * 24 * 3600
 """As long as browsers keep any. The session itself may end before."""
 
-BODY_BYTES_MAX: Final = 8192
+BODY_BYTES_MAX: Final = 32_768
 KEY_LENGTH_MIN: Final = 20
 DEVICE_LENGTH_MAX: Final = 200
 
@@ -41,6 +41,10 @@ WAYS: Final = {
     "proof": "auth.sign-in-with-proof",
     "code": "auth.sign-in-with-code",
     "reset": "auth.reset-password",
+    "passkey": "auth.sign-in-with-passkey",
+    "wallet": "auth.sign-in-with-wallet",
+    "provider": "auth.sign-in-with-provider",
+    "second-factor": "auth.sign-in-with-second-factor",
 }
 
 Send = Callable[[str, dict[str, Any], str | None], Awaitable[dict[str, Any]]]

@@ -6,8 +6,11 @@
  */
 import { newKey, Problem } from "../client/index.js";
 import { setText } from "./bind.js";
+import { confirmed, keepConfirmation } from "./confirm.js";
+import { finishProvider, offerWays } from "./entering.js";
 import { connect, readState } from "./page-state.js";
 import { sessionRow, showUsers } from "./people.js";
+import { showWays } from "./ways.js";
 import { openSession } from "./who.js";
 /** @import { Credentials } from "../client/index.js" */
 
@@ -15,16 +18,24 @@ const client = connect(readState());
 
 /** What a link in a mail ends with. It stays out of the history, and is never sent with an address. */
 const proof = location.hash.slice(1);
-if (proof !== "") history.replaceState(null, "", location.pathname);
+
+/** What a provider sends the browser back with. */
+const answered = new URLSearchParams(location.search || proof);
+const callback = /** @type {HTMLElement | null} */ (document.querySelector("[data-callback]"));
+if (location.hash !== "" || location.search !== "") history.replaceState(null, "", location.pathname);
 
 /** The address a mail was sent to, for whoever types its code. */
 let mailedTo = "";
+
+/** What a sign-in that is half done goes on with. @type {Record<string, unknown>} */
+let halfDone = {};
 
 /** @typedef {Record<string, string>} Fields */
 
 /** @type {Record<string, (fields: Fields) => Promise<string>>} */
 const forms = {
   "sign-in": (fields) => signedIn(openSession("sign-in", fields)),
+  "second-factor": ({ code = "" }) => signedIn(openSession("second-factor", { ...halfDone, code })),
   code: ({ code = "" }) => signedIn(openSession("code", { email: mailedTo, code })),
   proof: () => signedIn(openSession("proof", { proof })),
   reset: ({ password = "" }) => signedIn(openSession("reset", { proof, password })),
@@ -49,11 +60,12 @@ const forms = {
     return "Saved.";
   },
   "change-password": async (fields) => {
-    await command("auth.change-password", { ...fields, keep: client.session.getSnapshot()?.session_id ?? null });
+    const keep = client.session.getSnapshot()?.session_id ?? null;
+    await confirmed(client, "auth.change-password", { ...fields, keep });
     return "Your password is another one now, and other devices are signed out.";
   },
-  "erase-me": async (fields) => {
-    await command("auth.erase-me", fields);
+  "erase-me": async () => {
+    await confirmed(client, "auth.erase-me", {});
     return signedOut();
   },
 };
@@ -65,12 +77,24 @@ function command(name, args) {
 
 /** @param {Promise<Credentials>} opening */
 async function signedIn(opening) {
-  client.session.signIn(await opening);
+  try {
+    const { confirmation, ...credentials } = await opening;
+    keepConfirmation(confirmation);
+    client.session.signIn(credentials);
+  } catch (error) {
+    if (!(error instanceof Problem) || error.code !== "auth.second-factor-needed") throw error;
+    const { challenge_id, ticket } = /** @type {any} */ (error.document);
+    halfDone = { challenge_id, ticket };
+    for (const form of document.querySelectorAll("[data-form], .offered")) form.setAttribute("hidden", "");
+    show("second-factor");
+    return "";
+  }
   location.assign("/");
   return "Welcome.";
 }
 
 async function signedOut() {
+  keepConfirmation(null);
   await openSession("end").catch(() => null); // The session is over; the cookie alone opens nothing.
   client.session.signOut();
   location.assign("/");
@@ -82,7 +106,7 @@ function show(name) {
   document.querySelector(`[data-form="${name}"]`)?.removeAttribute("hidden");
 }
 
-/** @param {HTMLFormElement} form @param {string} text @param {boolean} isTrouble */
+/** @param {HTMLElement} form @param {string} text @param {boolean} isTrouble */
 function say(form, text, isTrouble) {
   const said = form.querySelector("[data-said]");
   if (said === null) return;
@@ -124,7 +148,7 @@ if (confirming !== null && proof === "") {
   say(confirming, "Open the link in your mail once more: it was left behind.", true);
 }
 
-if (proof !== "") {
+if (proof !== "" && callback === null) {
   show("reset");
   document.querySelector('[data-form="send-password-reset"]')?.setAttribute("hidden", "");
 }
@@ -167,6 +191,30 @@ if (sessions !== null) {
     link.download = "backline-data.json";
     link.click();
     URL.revokeObjectURL(link.href);
+  });
+}
+
+if (document.getElementById("identities") !== null) showWays(client);
+
+/** @param {HTMLElement} place @param {() => Promise<Credentials>} opening */
+async function enter(place, opening) {
+  say(place, "", false);
+  try {
+    await signedIn(opening());
+  } catch (error) {
+    say(place, Problem.from(error).title, true);
+  }
+}
+
+const offered = /** @type {HTMLElement | null} */ (document.querySelector("[data-ways]"));
+if (offered !== null) offerWays(offered, client, (opening) => enter(offered, opening));
+
+if (callback !== null) {
+  void enter(callback, async () => {
+    const session = await finishProvider(client, answered);
+    if (session !== null) return session;
+    location.replace("/account");
+    return new Promise(() => {}); // The page is about to go.
   });
 }
 

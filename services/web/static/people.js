@@ -7,31 +7,12 @@
 import { Problem } from "../client/index.js";
 import { setText } from "./bind.js";
 import { element } from "./page-state.js";
+import { button, make } from "./rows.js";
 /** @import { Client } from "../client/index.js" */
 
 /** @typedef {(name: string, args: Record<string, unknown>) => Promise<any>} SendCommand */
 
 const WHEN = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" });
-
-/**
- * @template {keyof HTMLElementTagNameMap} T
- * @param {T} tag
- * @param {...(Node | string)} content
- */
-function make(tag, ...content) {
-  const made = document.createElement(tag);
-  made.append(...content);
-  return made;
-}
-
-/** @param {string} text @param {() => unknown} act */
-function button(text, act) {
-  const made = make("button", text);
-  made.type = "button";
-  made.className = "small-button";
-  made.addEventListener("click", () => void act());
-  return made;
-}
 
 const BROWSERS = [
   ["Edg", "Edge"],

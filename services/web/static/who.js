@@ -11,8 +11,8 @@ import { setAttribute, setText } from "./bind.js";
 /**
  * Sign in by one of the ways of `/session`.
  *
- * @param {"sign-in" | "proof" | "code" | "reset" | "renew" | "end"} way
- * @param {Record<string, string>} [fields]
+ * @param {"sign-in" | "second-factor" | "proof" | "code" | "reset" | "passkey" | "wallet" | "provider" | "renew" | "end"} way
+ * @param {Record<string, unknown>} [fields]
  * @param {string} [key] the same for a request that is made again because its answer got lost
  * @returns {Promise<Credentials>}
  */
