@@ -70,9 +70,16 @@ def _account(user_id: str, *steps: tuple[str, str, dict[str, Any]], **more: Any)
         "display_name": "Ann",
         "mail_id": "mail_1",
     }
-    named = [(who, name, {"user_id": user_id, **args}) for who, name, args in steps]
     begun: Step = (SERVICE, "auth.open-account", {"user_id": user_id, **opening})
-    return Story("auth", "user", user_id, [begun, *named], **more)
+    return Story("auth", "user", user_id, [begun, *_about(user_id, steps)], **more)
+
+
+def _about(user_id: str, steps: Sequence[Step]) -> Sequence[Step]:
+    """Steps that say whom they are about, unless they are that user's own."""
+    return [
+        (who, name, args if who == user_id else {"user_id": user_id, **args})
+        for who, name, args in steps
+    ]
 
 
 def _mail(mail_id: str, kind: str) -> Step:
@@ -88,7 +95,64 @@ def _session(name: str, **args: Any) -> Step:
     return SERVICE, f"auth.{name}", {"session_id": "ses_1", **args}
 
 
+def _way(identity_id: str, kind: str, **more: Any) -> Step:
+    shown = {"identity_id": identity_id, "kind": kind, "issuer": "", "label": "A way in", **more}
+    return SERVICE, "auth.link-identity", shown
+
+
+def _newcomer(user_id: str, *steps: Step) -> Story:
+    """Somebody comes with an identity, and what follows."""
+    return Story("auth", "user", user_id, _about(user_id, steps))
+
+
+TOKENS = {"access_token": "at_1", "refresh_token": "rt_1", "expires_at": "2026-11-21T21:15:00Z"}
+PASSKEY = {"credential_id": "Y3JlZA", "public_key": "a2V5", "sign_count": 1}
+
 STORIES: Sequence[Story] = (
+    _newcomer(
+        "usr_elsewhere",
+        _way(
+            "identity-one",
+            "provider",
+            issuer="google",
+            display_name="Ann",
+            email={"email": "ann@example.org", "email_name": "email-one"},
+            tokens=TOKENS,
+        ),
+        (
+            SERVICE,
+            "auth.keep-provider-tokens",
+            {"identity_id": "identity-one", "tokens": {**TOKENS, "access_token": "at_2"}},
+        ),
+        _way("identity-two", "passkey", passkey=PASSKEY),
+        (SERVICE, "auth.use-passkey", {"identity_id": "identity-two", "sign_count": 2}),
+        ("usr_elsewhere", "auth.unlink-identity", {"identity_id": "identity-one"}),
+    ),
+    _account(
+        "usr_two_addresses",
+        _proof("mail_1", "verify-email"),
+        (
+            SERVICE,
+            "auth.begin-email",
+            {"email": "two@example.org", "email_name": "email-two", "mail_id": "mail_2"},
+        ),
+        _proof("mail_2", "verify-email"),
+        ("usr_two_addresses", "auth.set-primary-email", {"email_id": "email-two"}),
+        ("usr_two_addresses", "auth.remove-email", {"email_id": "email-two"}),
+    ),
+    _account(
+        "usr_careful",
+        _proof("mail_1", "verify-email"),
+        (
+            SERVICE,
+            "auth.set-second-factor",
+            {"factor_id": "factor_1", "backup_id": "backup_1", "step": 1},
+        ),
+        (SERVICE, "auth.show-second-factor", {"backup": 3}),
+        (SERVICE, "auth.show-second-factor", {}),
+        (SERVICE, "auth.replace-backup-codes", {"backup_id": "backup_2"}),
+        ("usr_careful", "auth.turn-off-second-factor", {}),
+    ),
     _account(
         "usr_account",
         _proof("mail_1", "verify-email"),

@@ -16,6 +16,7 @@ import { Store } from "./store.js";
  * @property {string} [expires_at] when the token ends
  * @property {string | null} [display_name]
  * @property {string[]} [roles]
+ * @property {string} [confirmation] which a sign-in gives, and dangerous steps ask for
  *
  * @typedef {Pick<Storage, "getItem" | "setItem" | "removeItem">} TokenStorage
  */

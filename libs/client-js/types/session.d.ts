@@ -12,6 +12,10 @@ export type Credentials = {
     expires_at?: string;
     display_name?: string | null;
     roles?: string[];
+    /**
+     * which a sign-in gives, and dangerous steps ask for
+     */
+    confirmation?: string;
 };
 export type TokenStorage = Pick<Storage, "getItem" | "setItem" | "removeItem">;
 /** @implements {Readable<Credentials | null>} */
