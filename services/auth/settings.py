@@ -48,7 +48,7 @@ class Settings(ChassisSettings):
     mail_from: str = setting("Backline <backline@localhost>", "Who mails are from.")
     base_url: str = setting(
         "http://localhost:8080",
-        "Where the pages are: links in mails lead there, passkeys and wallets are good there alone.",
+        "Where the pages are: links in mails lead there, and passkeys are good there alone.",
     )
     slot_commands_max: int = setting(
         20_000,

@@ -31,6 +31,7 @@ CONVERGE_SECONDS = 20.0
 NOT_WATCHED = {
     "auth.list-revocations": "gateways alone ask; tests/e2e/test_revocation.py",
     "auth.get-jwks": "the keys of a running installation do not change",
+    "auth.get-sign-in-options": "nor do its settings",
     "gateway.get-viewers": "it is about the watching itself; services/gateway/test_connected.py",
 }
 
@@ -51,6 +52,8 @@ class Stage:
         return {
             "auth.export-me": {},
             "auth.get-me": {},
+            "auth.list-emails": {},
+            "auth.list-identities": {},
             "auth.list-sessions": {},
             "auth.list-users": {"limit": 20},
             "catalog.list-artists": {"limit": 20},

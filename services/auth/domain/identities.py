@@ -68,8 +68,7 @@ def decide_identity(command: IdentityCommand, user: User, origin: Origin) -> Seq
         case UsePasskey():
             return _use_passkey(command, user)
         case KeepProviderTokens(identity_id=identity_id, tokens=tokens):
-            is_linked = identity_id in user.identities
-            return [_tokens_kept(user.user_id, identity_id, tokens)] if is_linked else []
+            return _keep(identity_id, tokens, user)
 
 
 def _link(command: LinkIdentity, user: User, origin: Origin) -> Sequence[Event]:
@@ -83,9 +82,8 @@ def _link(command: LinkIdentity, user: User, origin: Origin) -> Sequence[Event]:
     holder = origin.holders[identity_id]
     if holder not in {None, user_id}:
         raise IdentityTaken
-    kept = _kept(user_id, identity_id, command.passkey, command.tokens)
-    if holder is not None:
-        return kept if command.tokens else []
+    if identity_id in user.identities:
+        return _keep(identity_id, command.tokens, user)
     if len(user.identities) >= IDENTITIES_MAX:
         raise TooManyIdentities
     linked = IdentityLinked(
@@ -100,7 +98,8 @@ def _link(command: LinkIdentity, user: User, origin: Origin) -> Sequence[Event]:
     return [
         *_registered(command, user, origin),
         linked,
-        *kept,
+        *_passkey_kept(user_id, identity_id, command.passkey),
+        *_tokens_kept(user_id, identity_id, command.tokens),
         *email,
         NameClaimed(name=identity_id, holder=user_id),
         *claims,
@@ -122,34 +121,48 @@ def _registered(command: LinkIdentity, user: User, origin: Origin) -> Sequence[E
     ]
 
 
-def _kept(
-    user_id: str, identity_id: str, passkey: MadePasskey | None, tokens: GivenTokens | None
-) -> list[Event]:
-    """What comes with an identity."""
-    events: list[Event] = []
-    if passkey is not None:
-        events.append(
-            PasskeyKept(
-                user_id=user_id,
-                identity_id=identity_id,
-                credential_id=passkey.credential_id,
-                public_key=passkey.public_key,
-                sign_count=passkey.sign_count,
-            )
+def _passkey_kept(
+    user_id: str, identity_id: str, passkey: MadePasskey | None
+) -> Sequence[PasskeyKept]:
+    if passkey is None:
+        return []
+    return [
+        PasskeyKept(
+            user_id=user_id,
+            identity_id=identity_id,
+            credential_id=passkey.credential_id,
+            public_key=passkey.public_key,
+            sign_count=passkey.sign_count,
         )
-    if tokens is not None:
-        events.append(_tokens_kept(user_id, identity_id, tokens))
-    return events
+    ]
 
 
-def _tokens_kept(user_id: str, identity_id: str, tokens: GivenTokens) -> ProviderTokensKept:
-    return ProviderTokensKept(
-        user_id=user_id,
-        identity_id=identity_id,
-        access_token=tokens.access_token,
-        refresh_token=tokens.refresh_token,
-        expires_at=tokens.expires_at,
-    )
+def _tokens_kept(
+    user_id: str, identity_id: str, tokens: GivenTokens | None
+) -> Sequence[ProviderTokensKept]:
+    if tokens is None:
+        return []
+    return [
+        ProviderTokensKept(
+            user_id=user_id,
+            identity_id=identity_id,
+            access_token=tokens.access_token,
+            refresh_token=tokens.refresh_token,
+            expires_at=tokens.expires_at,
+        )
+    ]
+
+
+def _keep(identity_id: str, tokens: GivenTokens | None, user: User) -> Sequence[Event]:
+    """Tokens for what is linked, if they are others than those at hand."""
+    identity = user.identities.get(identity_id)
+    if identity is None or tokens is None or identity.tokens == _held(tokens):
+        return []
+    return _tokens_kept(user.user_id, identity_id, tokens)
+
+
+def _held(tokens: GivenTokens) -> ProviderTokens:
+    return ProviderTokens(tokens.access_token, tokens.refresh_token, tokens.expires_at)
 
 
 def _email(
