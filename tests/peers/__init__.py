@@ -1,0 +1,1 @@
+"""Real peers that are not Python: servers of others that tests start on this machine."""
