@@ -60,7 +60,7 @@ def read_metadata(issuer: str, document: Mapping[str, Any]) -> Metadata:
     if document.get("issuer") != issuer:
         raise AnswerRefused("a discovery document of another issuer")
     # Only a list that is there and lacks it says no; Microsoft's and Apple's have none.
-    if "S256" not in document.get("code_challenge_methods_supported", ["S256"]):
+    if "S256" not in _listed(document, "code_challenge_methods_supported", "S256"):
         raise AnswerRefused("a provider without PKCE by S256")
     return Metadata(
         issuer=issuer,
@@ -72,7 +72,9 @@ def read_metadata(issuer: str, document: Mapping[str, Any]) -> Metadata:
             if "userinfo_endpoint" in document
             else ""
         ),
-        algorithms=_algorithms(document),
+        algorithms=ALGORITHMS.intersection(
+            _listed(document, "id_token_signing_alg_values_supported", "RS256")
+        ),
         tells_its_name=document.get("authorization_response_iss_parameter_supported") is True,
     )
 
@@ -84,8 +86,8 @@ def _endpoint(issuer: str, document: Mapping[str, Any], name: str) -> str:
     return url
 
 
-def _algorithms(document: Mapping[str, Any]) -> frozenset[str]:
-    listed = document.get("id_token_signing_alg_values_supported", ["RS256"])
+def _listed(document: Mapping[str, Any], name: str, default: str) -> frozenset[str]:
+    listed = document.get(name, [default])
     if not isinstance(listed, list):
         raise AnswerRefused("a discovery document of another shape")
-    return ALGORITHMS.intersection(each for each in listed if isinstance(each, str))
+    return frozenset(each for each in listed if isinstance(each, str))

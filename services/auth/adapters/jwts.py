@@ -37,6 +37,8 @@ ALGORITHMS: Final = frozenset(
 class _Asymmetric(JWSRegistry):
     """The algorithms above, whatever the library recommends today."""
 
+    max_header_length = 4096  # Some send certificates along, which nobody asks for.
+
     def get_alg(self, name: str) -> Any:
         if name not in ALGORITHMS:
             raise UnsupportedAlgorithmError("not an asymmetric algorithm")

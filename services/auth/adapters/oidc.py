@@ -295,9 +295,10 @@ async def _asking(
     try:
         return await answer
     except OAuthError as error:
-        if error.error in _GRANT_REFUSED:
+        told = str(error.error)
+        if told in _GRANT_REFUSED:
             raise refusal("by the provider") from None
-        if error.error in _CLIENT_REFUSED:
+        if told in _CLIENT_REFUSED:
             raise Misconfigured("the provider does not take who we are") from None
         raise AnswerRefused("an error of its own") from None
     except (httpx2.HTTPError, ValueError, TypeError):

@@ -5,7 +5,9 @@ unpacked, proxies and passwords of the environment are never used. Plain http is
 """
 
 import asyncio
+import ssl
 from collections.abc import Mapping
+from functools import cache
 from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -58,11 +60,17 @@ def checked_url(url: object) -> str:
     return url
 
 
+@cache
+def _tls() -> ssl.SSLContext:
+    """Whom this machine trusts; reading that takes some milliseconds, so it is done once."""
+    return ssl.create_default_context()
+
+
 class Guarded(httpx2.AsyncBaseTransport):
     """A transport that only takes what this module promises."""
 
     def __init__(self) -> None:
-        self._inner = httpx2.AsyncHTTPTransport()
+        self._inner = httpx2.AsyncHTTPTransport(verify=_tls())
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Ask, and read the whole answer. raises   Misconfigured, Unreachable, AnswerRefused"""
