@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from libs.kernel.clock import Clock
-from services.auth.adapters.documents import Documents
-from services.auth.adapters.foreign_errors import AnswerRefused, Misconfigured
-from services.auth.adapters.jwts import ALGORITHMS
-from services.auth.adapters.outward import checked_url, get_object, is_loopback
+from services.auth.adapters.foreign.documents import Documents
+from services.auth.adapters.foreign.errors import AnswerRefused, Misconfigured
+from services.auth.adapters.foreign.jwts import ALGORITHMS
+from services.auth.adapters.foreign.outward import checked_url, get_object, is_loopback
 
 WELL_KNOWN: Final = "/.well-known/openid-configuration"
 

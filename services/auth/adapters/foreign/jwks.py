@@ -11,9 +11,9 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from libs.kernel.clock import Clock
-from services.auth.adapters.documents import Documents
-from services.auth.adapters.foreign_errors import AnswerRefused, Flaw, Misconfigured, TokenRefused
-from services.auth.adapters.outward import get_object
+from services.auth.adapters.foreign.documents import Documents
+from services.auth.adapters.foreign.errors import AnswerRefused, Flaw, Misconfigured, TokenRefused
+from services.auth.adapters.foreign.outward import get_object
 
 KEYS_OF_ISSUER_MAX: Final = 64
 RSA_BITS_MIN: Final = 2048

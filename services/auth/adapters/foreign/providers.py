@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from services.auth.adapters.discovery import Metadata
-from services.auth.adapters.foreign_errors import Misconfigured
-from services.auth.adapters.outward import checked_url
+from services.auth.adapters.foreign.discovery import Metadata
+from services.auth.adapters.foreign.errors import Misconfigured
+from services.auth.adapters.foreign.outward import checked_url
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,31}")
 

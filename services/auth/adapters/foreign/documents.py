@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from libs.kernel.clock import Clock
-from services.auth.adapters.foreign_errors import ForeignError, Unreachable
+from services.auth.adapters.foreign.errors import ForeignError, Unreachable
 
 DOCUMENTS_MAX: Final = 64
 FRESH_SECONDS: Final = 3600.0

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import httpx2
 import orjson
 
-from services.auth.adapters.foreign_errors import AnswerRefused, Misconfigured, Unreachable
+from services.auth.adapters.foreign.errors import AnswerRefused, Misconfigured, Unreachable
 
 ANSWER_BYTES_MAX: Final = 256 * 1024
 ANSWER_SECONDS_MAX: Final = 10.0

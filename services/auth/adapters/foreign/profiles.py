@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import orjson
 
-from services.auth.adapters.foreign_errors import AnswerRefused, Misconfigured
-from services.auth.adapters.jwts import says_yes, text_of
-from services.auth.adapters.outward import checked_url, get_json, get_object
-from services.auth.adapters.providers import Dialect
+from services.auth.adapters.foreign.errors import AnswerRefused, Misconfigured
+from services.auth.adapters.foreign.jwts import says_yes, text_of
+from services.auth.adapters.foreign.outward import checked_url, get_json, get_object
+from services.auth.adapters.foreign.providers import Dialect
 
 FORM_LENGTH_MAX: Final = 4096
 

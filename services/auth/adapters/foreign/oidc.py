@@ -25,8 +25,8 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
 from libs.kernel.clock import Clock
-from services.auth.adapters.discovery import Discovery, Metadata
-from services.auth.adapters.foreign_errors import (
+from services.auth.adapters.foreign.discovery import Discovery, Metadata
+from services.auth.adapters.foreign.errors import (
     AnswerRefused,
     CodeRefused,
     Declined,
@@ -37,11 +37,16 @@ from services.auth.adapters.foreign_errors import (
     ResponseRefused,
     Unreachable,
 )
-from services.auth.adapters.id_tokens import Expected, is_same
-from services.auth.adapters.jwks import Keys
-from services.auth.adapters.outward import checked_url, client_options, get_object
-from services.auth.adapters.profiles import Profile, ask_for_profile, name_of_apple, read_claims
-from services.auth.adapters.providers import AppleKey, Dialect, Provider
+from services.auth.adapters.foreign.id_tokens import Expected, is_same
+from services.auth.adapters.foreign.jwks import Keys
+from services.auth.adapters.foreign.outward import checked_url, client_options, get_object
+from services.auth.adapters.foreign.profiles import (
+    Profile,
+    ask_for_profile,
+    name_of_apple,
+    read_claims,
+)
+from services.auth.adapters.foreign.providers import AppleKey, Dialect, Provider
 
 CODE_LENGTH_MAX: Final = 4096
 PROVIDER_TOKEN_LENGTH_MAX: Final = 16 * 1024

@@ -17,7 +17,7 @@ from joserfc.jwk import ECKey, RSAKey
 
 from libs.kernel.clock import system_clock
 from services.auth.adapters import outward
-from services.auth.adapters.foreign_errors import (
+from services.auth.adapters.foreign.errors import (
     AnswerRefused,
     CodeRefused,
     Flaw,
@@ -28,8 +28,8 @@ from services.auth.adapters.foreign_errors import (
     TokenRefused,
     Unreachable,
 )
-from services.auth.adapters.oidc import Begun, Found, Oidc
-from services.auth.adapters.providers import AppleKey, ClientAuth, Provider, apple, github
+from services.auth.adapters.foreign.oidc import Begun, Found, Oidc
+from services.auth.adapters.foreign.providers import AppleKey, ClientAuth, Provider, apple, github
 from tests.peers.hostile_provider import (
     CLIENT_ID,
     KEY,

@@ -19,10 +19,10 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from libs.kernel.clock import Clock
-from services.auth.adapters.discovery import Discovery
-from services.auth.adapters.foreign_errors import Flaw, Misconfigured, TokenRefused
-from services.auth.adapters.jwks import FindKey, Key, Keys, Source, pinned_key
-from services.auth.adapters.jwts import (
+from services.auth.adapters.foreign.discovery import Discovery
+from services.auth.adapters.foreign.errors import Flaw, Misconfigured, TokenRefused
+from services.auth.adapters.foreign.jwks import FindKey, Key, Keys, Source, pinned_key
+from services.auth.adapters.foreign.jwts import (
     ALGORITHMS,
     Unverified,
     audiences_of,
@@ -32,7 +32,7 @@ from services.auth.adapters.jwts import (
     subject_of,
     text_of,
 )
-from services.auth.adapters.outward import checked_url
+from services.auth.adapters.foreign.outward import checked_url
 
 
 class IssuerKind(StrEnum):

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit, urlunsplit
 import pytest
 
 from libs.kernel.clock import system_clock
-from services.auth.adapters.foreign_errors import (
+from services.auth.adapters.foreign.errors import (
     CodeRefused,
     Declined,
     Flaw,
@@ -18,9 +18,9 @@ from services.auth.adapters.foreign_errors import (
     ResponseRefused,
     TokenRefused,
 )
-from services.auth.adapters.issuers import Issuer, Issuers, TokenKind
-from services.auth.adapters.oidc import Begun, Found, Oidc
-from services.auth.adapters.providers import ClientAuth, Provider
+from services.auth.adapters.foreign.issuers import Issuer, Issuers, TokenKind
+from services.auth.adapters.foreign.oidc import Begun, Found, Oidc
+from services.auth.adapters.foreign.providers import ClientAuth, Provider
 from tests.peers.openid_provider import OpenIdProvider, sign_in
 
 pytestmark = pytest.mark.connected

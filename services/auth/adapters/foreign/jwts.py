@@ -16,8 +16,8 @@ from joserfc import jws
 from joserfc.errors import JoseError, UnsupportedAlgorithmError
 from joserfc.jws import CompactSignature, JWSRegistry
 
-from services.auth.adapters.foreign_errors import Flaw, TokenRefused
-from services.auth.adapters.jwks import FindKey
+from services.auth.adapters.foreign.errors import Flaw, TokenRefused
+from services.auth.adapters.foreign.jwks import FindKey
 
 TOKEN_LENGTH_MAX: Final = 16 * 1024
 """Identity tokens with many claims reach some kilobytes."""

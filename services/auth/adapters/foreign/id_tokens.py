@@ -12,11 +12,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from services.auth.adapters.discovery import Metadata
-from services.auth.adapters.foreign_errors import Flaw, TokenRefused
-from services.auth.adapters.jwks import Keys, Source
-from services.auth.adapters.jwts import Unverified, audiences_of, check_times, read, subject_of
-from services.auth.adapters.providers import Provider
+from services.auth.adapters.foreign.discovery import Metadata
+from services.auth.adapters.foreign.errors import Flaw, TokenRefused
+from services.auth.adapters.foreign.jwks import Keys, Source
+from services.auth.adapters.foreign.jwts import (
+    Unverified,
+    audiences_of,
+    check_times,
+    read,
+    subject_of,
+)
+from services.auth.adapters.foreign.providers import Provider
 
 
 @dataclass(frozen=True, slots=True)
