@@ -87,6 +87,11 @@ class ProviderFailed(Unavailable):
     title = "The provider does not answer as it should; try again, or sign in another way."
 
 
+class ProviderTokenOver(Rejected):
+    code = "auth.provider-token-over"
+    title = "The provider wants this person to sign in there again."
+
+
 class IdentityTaken(Rejected):
     code = "auth.identity-taken"
     title = "This belongs to another account; sign in to that one, and take it off there."
@@ -112,7 +117,7 @@ class IdentityNotFound(NotFound):
 
 @view
 class ProviderRequest(View):
-    """Where to send the browser, which comes back to this installation's `/callback`."""
+    """Where to send the browser, which comes back to `/callback/<provider>` of the pages."""
 
     challenge_id: Id
     ticket: str
@@ -327,6 +332,34 @@ class UnlinkIdentity(Command[AccountReceipt]):
 
     identity_id: IdentityId
     confirmation: Confirmation = ""
+
+
+# ---------------------------------------------------------------------------------- tokens
+
+
+@view
+class LentToken(View):
+    """What lets us do something for a user at a provider. A secret.
+
+    expires_at   None: it does not tell, or never
+    """
+
+    access_token: str
+    expires_at: datetime | None
+    position: int = 0
+
+
+@command(
+    "auth.lend-provider-token",
+    key="user_id",
+    access=Access.SERVICE,
+    rejections=(IdentityNotFound, ProviderTokenOver, ProviderFailed),
+)
+class LendProviderToken(Command[LentToken]):
+    """A user's access token at a provider, good for a minute at least: it is renewed if need be."""
+
+    user_id: UserId
+    provider: ProviderName
 
 
 # ---------------------------------------------------------------------------------- events

@@ -60,15 +60,6 @@ class UsePasskey(Command[AccountReceipt]):
     sign_count: int
 
 
-@command("auth.renew-provider-tokens", key="user_id", access=Access.SERVICE)
-class RenewProviderTokens(Command[AccountReceipt]):
-    """Those that end at `expires_at` do so soon: get others."""
-
-    user_id: UserId
-    identity_id: IdentityId
-    expires_at: datetime
-
-
 @command("auth.keep-provider-tokens", key="user_id", access=Access.SERVICE)
 class KeepProviderTokens(Command[AccountReceipt]):
     """A provider has given us others."""

@@ -7,6 +7,7 @@
     persons.key          what the keys of persons are encrypted with
     auth.secret          what addresses, mails and refresh tokens are digested with
     auth.signing         the Ed25519 key that signs tokens, a private JWK in JSON
+    auth.providers       whom people sign in with elsewhere (JSON); nobody until an operator says so
 
 The directory is readable by its owner alone. A file that exists is never written again, so an
 operator may put their own there first.
@@ -49,6 +50,7 @@ class Credentials:
         self._ensure("persons.key", lambda: secrets.token_urlsafe(_PERSONS_KEY_BYTES))
         self._ensure("auth.secret", lambda: secrets.token_urlsafe(_DIGEST_SECRET_BYTES))
         self._ensure("auth.signing", _new_signing_key)
+        self._ensure("auth.providers", lambda: "{}")
 
     def nats_public_key(self, user: str) -> str:
         """The public half of a NATS user's key, as it stands in the server's configuration."""

@@ -27,6 +27,7 @@ def test_makes_every_secret_readable_by_its_owner_alone(tmp_path: Path) -> None:
             "persons.key",
             "auth.secret",
             "auth.signing",
+            "auth.providers",
         ),
         0o600,
     )

@@ -26,6 +26,7 @@ from services.auth.adapters.account_ways import AccountWays
 from services.auth.adapters.confirmation_ways import ConfirmationWays
 from services.auth.adapters.digests import Digests
 from services.auth.adapters.entry import Entry
+from services.auth.adapters.foreign.configured import read_known
 from services.auth.adapters.identity_ways import IdentityWays
 from services.auth.adapters.mailer import Mailer
 from services.auth.adapters.outside import Outside
@@ -63,6 +64,11 @@ def create_app(settings: Settings) -> App:
     def tokens(runtime: Runtime) -> Tokens:
         return Tokens(load_signer(runtime.secret("auth.signing")), settings)
 
+    @cache
+    def outside(runtime: Runtime) -> Outside:
+        known = read_known(runtime.secret("auth.providers"))
+        return Outside(known, settings.base_url, runtime.clock)
+
     async def ways_in(runtime: Runtime) -> list[AccountWays | IdentityWays | ConfirmationWays]:
         vault = await runtime.vault()
         assert vault is not None, "auth may have the keys of persons (libs/stack/permissions.py)"
@@ -87,7 +93,7 @@ def create_app(settings: Settings) -> App:
         identities = IdentityWays(
             entry=entry,
             passkeys=Passkeys(settings.base_url),
-            outside=Outside(),
+            outside=outside(runtime),
             base_url=settings.base_url,
         )
         confirmations = ConfirmationWays(
@@ -140,7 +146,7 @@ def create_app(settings: Settings) -> App:
                 {
                     **handlers,
                     GetJwks: tokens(runtime).get_jwks,
-                    GetSignInOptions: Outside().get_options,
+                    GetSignInOptions: outside(runtime).get_options,
                 },
                 lambda: runtime.ready("queries"),
             )

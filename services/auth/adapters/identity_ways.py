@@ -3,10 +3,13 @@
 Each method is the resolver of one command.
 """
 
-from typing import Any
+import asyncio
+from datetime import timedelta
+from typing import Any, Final
+from weakref import WeakValueDictionary
 
 from contracts.auth import UserKind
-from contracts.auth_accounts import AccountReceipt, NoAccount, ProofRefused
+from contracts.auth_accounts import NoAccount, ProofRefused
 from contracts.auth_identities import (
     AddPasskey,
     AddressHasAccount,
@@ -15,11 +18,15 @@ from contracts.auth_identities import (
     BeginProvider,
     BeginWallet,
     IdentityKind,
+    IdentityNotFound,
+    LendProviderToken,
+    LentToken,
     LinkProvider,
     LinkToken,
     LinkWallet,
     PasskeyRequest,
     ProviderRequest,
+    ProviderTokenOver,
     SignInWithPasskey,
     SignInWithProvider,
     SignInWithToken,
@@ -31,7 +38,6 @@ from contracts.auth_identities_private import (
     FoundEmail,
     KeepProviderTokens,
     LinkIdentity,
-    RenewProviderTokens,
     UsePasskey,
 )
 from contracts.auth_private import OpenSession
@@ -44,9 +50,10 @@ from services.auth.adapters.outside import Outside, Shown
 from services.auth.adapters.passkeys import Passkeys, credential_id_of
 from services.auth.adapters.tickets import Step, Ticket
 from services.auth.adapters.wallets import checksummed, signer_of, text_to_sign
-from services.auth.domain.state import User
+from services.auth.domain.state import ProviderTokens, User
 
-_METHODS = {
+LENT_FOR: Final = timedelta(minutes=1)
+_METHODS: Final = {
     IdentityKind.PROVIDER: SignInMethod.PROVIDER,
     IdentityKind.ISSUER: SignInMethod.ISSUER,
     IdentityKind.WALLET: SignInMethod.WALLET,
@@ -63,6 +70,7 @@ class IdentityWays:
         self._passkeys = passkeys
         self._outside = outside
         self._base_url = base_url
+        self._renewing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def resolvers(self) -> dict[type, Resolver]:
         """Each by the command it is for."""
@@ -80,7 +88,7 @@ class IdentityWays:
             LinkWallet: self.link_wallet,
             LinkToken: self.link_token,
             UnlinkIdentity: self.unlink,
-            RenewProviderTokens: self.renew_provider_tokens,
+            LendProviderToken: self.lend_provider_token,
         }
 
     def completers(self) -> dict[type, Completer]:
@@ -279,28 +287,30 @@ class IdentityWays:
 
     # ------------------------------------------------------------------------------ provider tokens
 
-    async def renew_provider_tokens(
-        self, command: RenewProviderTokens, _origin: Origin
-    ) -> Answered | KeepProviderTokens:
-        """Get others, unless there are others already, or none are wanted any more."""
-        user = await self._entry.users.get(command.user_id)
-        identity = user.identities.get(command.identity_id)
-        tokens = None if identity is None else identity.tokens
-        if identity is None or tokens is None or tokens.refresh_token is None:
-            return Answered(AccountReceipt(user_id=command.user_id))
-        if tokens.expires_at != command.expires_at:
-            return Answered(AccountReceipt(user_id=command.user_id))
-        fresh = await self._outside.renew(identity.issuer, tokens.refresh_token)
-        if fresh is None:
-            return Answered(AccountReceipt(user_id=command.user_id))
-        return KeepProviderTokens(
-            user_id=command.user_id, identity_id=command.identity_id, tokens=fresh
-        )
+    async def lend_provider_token(self, command: LendProviderToken, origin: Origin) -> Answered:
+        """One renewal at a time: a refresh token may be good once."""
+        async with self._renewing.setdefault(command.user_id, asyncio.Lock()):
+            user = await self._entry.users.get(command.user_id)
+            identity_id, tokens = _tokens_at(command.provider, user)
+            if tokens.expires_at is None or tokens.expires_at > origin.at + LENT_FOR:
+                assert tokens.access_token is not None
+                lent = LentToken(access_token=tokens.access_token, expires_at=tokens.expires_at)
+                return Answered(lent)
+            fresh = None
+            if tokens.refresh_token is not None:
+                fresh = await self._outside.renew(command.provider, tokens.refresh_token)
+            if fresh is None:
+                raise ProviderTokenOver
+            kept = KeepProviderTokens(
+                user_id=command.user_id, identity_id=identity_id, tokens=fresh
+            )
+            await self._entry.say(kept, origin)
+        return Answered(LentToken(access_token=fresh.access_token, expires_at=fresh.expires_at))
 
     # ------------------------------------------------------------------------------ what is shown
 
     def _identity_id(self, shown: Shown) -> str:
-        return self._entry.digests.identity_id(shown.kind, shown.issuer, shown.subject)
+        return self._entry.digests.identity_id(shown.kind, shown.realm, shown.subject)
 
     def _passkey_id(self, credential_id: str) -> str:
         return self._entry.digests.identity_id(IdentityKind.PASSKEY, "", credential_id)
@@ -320,9 +330,18 @@ class IdentityWays:
         return ticket
 
 
+def _tokens_at(provider: str, user: User) -> tuple[str, ProviderTokens]:
+    """A user's tokens at a provider, and the identity they came with. raises   IdentityNotFound"""
+    for identity_id, identity in user.identities.items():
+        is_there = identity.kind is IdentityKind.PROVIDER and identity.issuer == provider
+        if is_there and identity.tokens is not None and identity.tokens.access_token:
+            return identity_id, identity.tokens
+    raise IdentityNotFound
+
+
 def _signed(ticket: Ticket, signature: str) -> Shown:
     """The wallet that has signed. raises   ProofRefused when it is another one"""
     address = signer_of(ticket.held["text"], signature)
     if address != ticket.held["address"]:
         raise ProofRefused
-    return Shown(IdentityKind.WALLET, "", address.lower(), address)
+    return Shown(IdentityKind.WALLET, "", "eip155", address.lower(), address)

@@ -1,56 +1,172 @@
 """Who vouches for somebody outside: providers one is sent to, issuers whose tokens are taken."""
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
 
-from contracts.auth_identities import GetSignInOptions, IdentityKind, ProviderUnknown
+import structlog
+
+from contracts.auth_accounts import ProofRefused
+from contracts.auth_identities import (
+    GetSignInOptions,
+    IdentityKind,
+    ProviderFailed,
+    ProviderUnknown,
+)
 from contracts.auth_identities_private import GivenTokens
 from libs.bus import Answer
+from libs.kernel.clock import Clock
 from libs.kernel.messages import Caller
+from services.auth.adapters.foreign.configured import Known, Offered
+from services.auth.adapters.foreign.errors import (
+    AnswerRefused,
+    ForeignError,
+    Misconfigured,
+    RenewalRefused,
+    Unreachable,
+)
+from services.auth.adapters.foreign.issuers import Issuers
+from services.auth.adapters.foreign.oidc import Begun, Oidc, ProviderTokens
+
+_THEIRS: Final = (Misconfigured, Unreachable, AnswerRefused)
+"""What is not the fault of whoever wants to sign in."""
+
+DISPLAY_NAME_LENGTH_MAX: Final = 40
+
+logger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
     """Who somebody has shown to be, outside.
 
-    subject   who, according to the issuer
+    issuer    the name of a provider, the address of an issuer; empty for a wallet
+    subject   who, according to the issuer; with `realm` it is them for ever
     label     by which its owner recognises it
     email     that the issuer vouches for; None: it does not, or there is none
     """
 
     kind: IdentityKind
     issuer: str
+    realm: str
     subject: str
-    label: str | None
-    display_name: str | None = None
-    email: str | None = None
-    tokens: GivenTokens | None = None
+    label: str | None = field(repr=False)
+    display_name: str | None = field(default=None, repr=False)
+    email: str | None = field(default=None, repr=False)
+    tokens: GivenTokens | None = field(default=None, repr=False)
 
 
 class Outside:
     """Asks them."""
 
-    async def begin(self, provider: str) -> tuple[str, dict[str, Any]]:
+    def __init__(self, known: Known, base_url: str, clock: Clock) -> None:
+        self._known = known
+        self._base_url = base_url.rstrip("/")
+        self._oidc = Oidc(clock)
+        self._issuers = Issuers(known.issuers, clock)
+
+    async def begin(self, name: str) -> tuple[str, dict[str, Any]]:
         """Where to send the browser, and what to hold until it is back.
 
         raises   ProviderUnknown, ProviderFailed
         """
-        raise ProviderUnknown
+        provider = self._offered(name).provider
+        with _spoken_for(name):
+            begun = await self._oidc.begin(provider, self._redirect_uri(name))
+        return begun.url, asdict(begun)
 
     async def finish(self, held: dict[str, Any], parameters: dict[str, str]) -> Shown:
-        """Who the provider says it is. raises   ProofRefused, ProviderFailed"""
-        raise ProviderUnknown
+        """Who the provider says it is. raises   ProofRefused, ProviderFailed, ProviderUnknown"""
+        begun = Begun(**held)
+        name = begun.provider
+        provider = self._offered(name).provider
+        with _spoken_for(name):
+            found = await self._oidc.finish(provider, self._redirect_uri(name), begun, parameters)
+        email = found.email if found.email_verified else None
+        return Shown(
+            kind=IdentityKind.PROVIDER,
+            issuer=name,
+            realm=found.issuer,
+            subject=found.subject,
+            label=found.email or found.display_name,
+            display_name=_short(found.display_name),
+            email=email,
+            tokens=_given(found.tokens),
+        )
 
     async def foreign(self, token: str) -> Shown:
         """Who a token of another issuer names. raises   ProofRefused, ProviderFailed"""
-        raise ProviderUnknown
+        with _spoken_for("an issuer"):
+            person = await self._issuers.verify(token)
+        return Shown(
+            kind=IdentityKind.ISSUER,
+            issuer=person.issuer,
+            realm=person.issuer,
+            subject=person.subject,
+            label=person.email or person.subject,
+            display_name=_short(person.display_name),
+            email=person.email if person.email_verified else None,
+        )
 
-    async def renew(self, issuer: str, refresh_token: str) -> GivenTokens | None:
+    async def renew(self, name: str, refresh_token: str) -> GivenTokens | None:
         """Other tokens of a provider; None when it gives none any more. raises   ProviderFailed"""
-        raise ProviderUnknown
+        offered = self._known.providers.get(name)
+        if offered is None:
+            return None
+        try:
+            return _given(await self._oidc.renew(offered.provider, refresh_token))
+        except RenewalRefused:
+            return None
+        except ForeignError as error:
+            raise _said(error, name) from None
 
     async def get_options(
         self, _query: GetSignInOptions, _caller: Caller, _after: int | None
     ) -> Answer:
         """What to offer. It stands in no log: any position will do."""
-        return Answer(position=0, epoch="settings", result={"providers": [], "issuers": []})
+        providers = [
+            {"name": name, "title": each.title} for name, each in self._known.providers.items()
+        ]
+        issuers = [each.issuer for each in self._known.issuers]
+        options = {"providers": providers, "issuers": issuers}
+        return Answer(position=0, epoch="settings", result=options)
+
+    def _offered(self, name: str) -> Offered:
+        try:
+            return self._known.providers[name]
+        except KeyError:
+            raise ProviderUnknown from None
+
+    def _redirect_uri(self, name: str) -> str:
+        """One for each provider: it tells those apart that do not say their names."""
+        return f"{self._base_url}/callback/{name}"
+
+
+@contextmanager
+def _spoken_for(name: str) -> Iterator[None]:
+    """Say in our own words what goes wrong outside. raises   ProofRefused, ProviderFailed"""
+    try:
+        yield
+    except ForeignError as error:
+        raise _said(error, name) from None
+
+
+def _said(error: ForeignError, name: str) -> ProofRefused | ProviderFailed:
+    is_theirs = isinstance(error, _THEIRS)
+    logger.info("Nobody vouches.", provider=name, code=error.code, reason=error.reason)
+    return ProviderFailed(retry_after_seconds=5) if is_theirs else ProofRefused()
+
+
+def _given(tokens: ProviderTokens) -> GivenTokens:
+    return GivenTokens(
+        access_token=tokens.access_token,
+        refresh_token=tokens.refresh_token,
+        expires_at=tokens.expires_at,
+    )
+
+
+def _short(name: str | None) -> str | None:
+    """A name as ours are: one line, not too long."""
+    line = "".join(each for each in name or "" if each.isprintable()).strip()
+    return line[:DISPLAY_NAME_LENGTH_MAX].strip() or None

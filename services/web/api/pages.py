@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 import structlog
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -45,7 +45,6 @@ _ACCOUNT_PAGES = {
     "/sign-in": "sign_in.html",
     "/sign-up": "sign_up.html",
     "/confirm": "confirm.html",
-    "/callback": "callback.html",
     "/reset-password": "reset_password.html",
     "/account": "account.html",
     "/admin/users": "users.html",
@@ -84,9 +83,16 @@ def create_pages(
     async def account(request: Request[Any, Any, Any]) -> Response[str]:
         return pages.account(_ACCOUNT_PAGES[request.url.path])
 
-    @post("/callback", status_code=303)
-    async def callback(request: Request[Any, Any, Any]) -> Response[str]:
-        return _as_get(await request.body())
+    @get("/callback/{provider:str}", media_type=MediaType.HTML)
+    async def callback(provider: FromPath[str]) -> Response[str]:
+        del provider  # The page's script knows where it came from.
+        return pages.account("callback.html")
+
+    @post("/callback/{provider:str}", status_code=303)
+    async def posted_callback(
+        request: Request[Any, Any, Any], provider: FromPath[str]
+    ) -> Response[str]:
+        return _as_get(provider, await request.body())
 
     @get(["/dev/mail"], media_type=MediaType.HTML)
     async def mails() -> Response[str]:
@@ -113,6 +119,7 @@ def create_pages(
             show,
             account,
             callback,
+            posted_callback,
             mails,
             file,
             versioned_file,
@@ -289,14 +296,16 @@ class _Pages:
         )
 
 
-def _as_get(form: bytes) -> Response[str]:
+def _as_get(provider: str, form: bytes) -> Response[str]:
     """Where a provider that posts its answer (`form_post`) is taken on to: the page's script reads
     it behind the #, which is sent nowhere.
     """
     if len(form) > _FORM_BYTES_MAX:
         raise Invalid("too long")
     fields = urlencode(parse_qsl(form.decode("ascii", "replace"), max_num_fields=20))
-    return Response("", status_code=303, headers={"location": f"/callback#{fields}"})
+    return Response(
+        "", status_code=303, headers={"location": f"/callback/{quote(provider)}#{fields}"}
+    )
 
 
 def _parts(line: str) -> tuple[str, str]:

@@ -15,7 +15,7 @@ import { openSession } from "./who.js";
 const STORED_AS = "backline.provider";
 
 /**
- * Send the browser to a provider. It comes back to /callback.
+ * Send the browser to a provider. It comes back to /callback/<provider>.
  *
  * @param {Client} client
  * @param {string} provider

@@ -16,7 +16,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
 from libs.kernel.clock import system_clock
-from services.auth.adapters import outward
+from services.auth.adapters.foreign import outward
 from services.auth.adapters.foreign.errors import (
     AnswerRefused,
     CodeRefused,
