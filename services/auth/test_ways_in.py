@@ -6,12 +6,10 @@ from typing import Any
 
 import pyotp
 import pytest
-from coincurve import PrivateKey
 
 from libs.bus import Bus
 from libs.kernel.errors import RemoteProblem
 from libs.kernel.messages import NOBODY, Caller
-from services.auth.adapters.wallets import _keccak, checksummed
 from services.auth.conftest import Mailbox
 from services.auth.test_accounts import (
     PASSWORD,
@@ -22,23 +20,9 @@ from services.auth.test_accounts import (
     say,
     signed_up,
 )
+from tests.peers.wallet import Wallet
 
 pytestmark = pytest.mark.connected
-
-
-class Wallet:
-    """A wallet with a key of its own, which signs as `personal_sign` does."""
-
-    def __init__(self) -> None:
-        self._key = PrivateKey()
-        public = self._key.public_key.format(compressed=False)[1:]
-        self.address = checksummed("0x" + _keccak(public)[-20:].hex())
-
-    def sign(self, text: str) -> str:
-        said = text.encode()
-        prefix = b"\x19Ethereum Signed Message:\n" + str(len(said)).encode()
-        raw = self._key.sign_recoverable(_keccak(prefix + said), hasher=None)
-        return "0x" + (raw[:64] + bytes([raw[64] + 27])).hex()
 
 
 async def with_wallet(bus: Bus, wallet: Wallet, caller: Caller = NOBODY) -> dict[str, Any]:
@@ -66,7 +50,7 @@ async def test_makes_a_user_of_a_wallet_at_first_sight_and_knows_it_again(bus: B
         "auth.list-identities", {}, caller=owner(again), after=again["position"]
     )
     (identity,) = listed.result["identities"]
-    assert (identity["kind"], identity["label"]) == ("wallet", wallet.address)
+    assert (identity["kind"], identity["label"].lower()) == ("wallet", wallet.address)
 
 
 async def test_makes_one_user_of_a_wallet_that_comes_many_times_at_once(bus: Bus) -> None:

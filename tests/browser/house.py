@@ -1,6 +1,7 @@
 """The whole of Backline, brought up as its users do, and a steward who may prepare shows in it."""
 
 import itertools
+import json
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ import httpx2
 from libs.chassis.tokens import Signer
 from libs.kernel.clock import system_clock
 from libs.stack.ports import free_ports
+from tests.peers.openid_provider import running_provider
 
 UP_SECONDS_MAX = 120.0
 SOON_SECONDS_MAX = 20.0
@@ -59,6 +61,12 @@ class House:
             self.close()
             raise
         self._signer = Signer.from_secret((self._data / "secrets" / "auth.signing").read_text())
+
+    def know(self, outside: dict[str, Any]) -> None:
+        """Say, before it is opened, whom people sign in with elsewhere."""
+        secrets = self._data / "secrets"
+        secrets.mkdir(parents=True, mode=0o700)
+        (secrets / "auth.providers").write_text(json.dumps(outside))
 
     def close(self) -> None:
         """Stop it in order."""
@@ -199,14 +207,17 @@ class House:
 
 @contextmanager
 def open_house(directory: Path) -> Iterator[House]:
-    """A house during the block."""
+    """A house during the block, whose people may also sign in with an OpenID provider."""
     [port] = free_ports(1)
     house = House(directory / "data", port)
-    house.open()
-    try:
-        yield house
-    finally:
-        house.close()
+    with running_provider(f"{house.url}/callback/peer") as peer:
+        client = {"client_id": "basic", "secret": "a-secret-of-basic", "issuer": peer.issuer}
+        house.know({"providers": [{"name": "peer", "title": "The peer", **client}]})
+        house.open()
+        try:
+            yield house
+        finally:
+            house.close()
 
 
 def wait_until(condition: Callable[[], bool], seconds_max: float) -> None:

@@ -11,6 +11,7 @@ from libs.kernel.ids import new_id
 from tests.browser.house import House
 from tests.browser.looking import vote, voted
 from tests.browser.tabs import Tabs
+from tests.peers.wallet import Wallet
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
@@ -257,3 +258,64 @@ def test_asks_for_a_second_factor(house: House, tabs: Tabs) -> None:
     assert "wrong" in said(other, "second-factor")
     fill(other, "second-factor", code=backup)
     arrives(other)
+
+
+def at_the_peer(page: Page, login: str) -> None:
+    """Sign in at the provider, and agree to what it asks."""
+    page.locator("[name=login]").fill(login)
+    page.locator("[name=password]").fill("any does")
+    page.locator("button[type=submit]").click()
+    page.get_by_role("button", name="Continue").click()
+
+
+def test_signs_in_with_a_provider_and_links_it(house: House, tabs: Tabs) -> None:
+    login = new_id().lower()
+    page = tabs.open("/sign-in")
+    page.get_by_role("button", name="Continue with The peer").click()
+    at_the_peer(page, login)
+    expect(page).to_have_url(f"{house.url}/")
+    expect(who(page)).to_have_text(f"{login} of the peer")
+
+    other = tabs.open("/")
+    signed_up(other, an_address())
+    other.goto("/account")
+    other.get_by_role("button", name="Link The peer").click()
+    at_the_peer(other, new_id().lower())
+    expect(other).to_have_url(f"{house.url}/account")
+    expect(other.locator("#identities li")).to_have_count(1)
+    other.locator("#identities button").click()
+    expect(other.locator("#identities li")).to_have_count(0)
+
+
+WALLET_IN_A_BROWSER = """
+globalThis.ethereum = {
+  request: ({ method, params }) => globalThis.askWallet(method, params ?? []),
+};
+"""
+
+
+def test_signs_in_with_a_wallet(tabs: Tabs) -> None:
+    wallet = Wallet()
+
+    def answer(method: str, params: list[str]) -> object:
+        match method:
+            case "eth_requestAccounts":
+                return [wallet.address]
+            case "eth_chainId":
+                return "0x1"
+            case _:
+                return wallet.sign(bytes.fromhex(params[0].removeprefix("0x")).decode())
+
+    page = tabs.open("/sign-in")
+    page.expose_function("askWallet", answer)
+    page.add_init_script(WALLET_IN_A_BROWSER)
+    page.reload()
+    page.get_by_role("button", name="Continue with a wallet").click()
+    expect(page).to_have_url("/")
+    expect(who(page)).to_have_text("Your account")
+
+
+def test_says_what_is_wrong_with_a_callback_that_nobody_began(tabs: Tabs) -> None:
+    page = tabs.open("/callback/peer?code=1&state=2")
+    expect(page.locator("[data-callback] [data-said]")).to_contain_text("not begun here")
+    assert "code=" not in page.url

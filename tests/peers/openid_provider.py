@@ -54,7 +54,7 @@ def running_provider(redirect_uri: str) -> Iterator[OpenIdProvider]:
     """A provider, for as long as the block lasts. raises   NotInstalled"""
     folder = _installed()
     (port,) = free_ports(1)
-    command = [_NODE, "provider.mjs", str(port), json.dumps([redirect_uri])]
+    command = [str(_NODE), "provider.mjs", str(port), json.dumps([redirect_uri])]
     with (
         tempfile.TemporaryFile() as told,
         subprocess.Popen(
@@ -95,7 +95,7 @@ def _install(files: Sequence[Path], folder: Path) -> None:
     folder.mkdir()
     for path in files:
         shutil.copy(path, folder)
-    command = [_NODE, _NPM, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    command = [str(_NODE), str(_NPM), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
     try:
         done = subprocess.run(
             command,
