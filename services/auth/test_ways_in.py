@@ -152,6 +152,39 @@ async def test_makes_a_new_user_of_a_wallet_that_was_taken_off(bus: Bus, mailbox
     assert (await with_wallet(bus, wallet))["user_id"] != session["user_id"]
 
 
+# ---------------------------------------------------------------------------------- passkeys
+
+NO_CREDENTIALS: list[dict[str, Any]] = [
+    {},
+    {"id": "AAAA"},
+    {"id": 7, "rawId": None},
+    {"id": "AAAA", "rawId": "AAAA", "type": "public-key", "response": {}},
+    {
+        "id": "AAAA",
+        "rawId": "AAAA",
+        "type": "public-key",
+        "response": {"clientDataJSON": "e30", "attestationObject": "oA", "signature": "AA"},
+    },
+]
+
+
+@pytest.mark.parametrize("credential", NO_CREDENTIALS)
+async def test_takes_no_passkey_that_no_authenticator_has_made(
+    bus: Bus, mailbox: Mailbox, credential: dict[str, Any]
+) -> None:
+    begun = await say(bus, "begin-passkey-sign-in")
+    shown = {"challenge_id": begun["challenge_id"], "ticket": begun["ticket"]}
+    refused = say(bus, "sign-in-with-passkey", **shown, credential=credential)
+    assert await code_of(refused) == "auth.proof-refused"
+    session = await signed_up(bus, mailbox, an_address())
+    me, sure = owner(session), session["confirmation"]
+    ticket = (await say(bus, "begin-passkey", me))["ticket"]
+    made = say(bus, "add-passkey", me, ticket=ticket, credential=credential, confirmation=sure)
+    assert await code_of(made) == "auth.proof-refused"
+    unsure = say(bus, "confirm-with-passkey", me, ticket=begun["ticket"], credential=credential)
+    assert await code_of(unsure) == "auth.proof-refused"
+
+
 # ---------------------------------------------------------------------------------- addresses
 
 
