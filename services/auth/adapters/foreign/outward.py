@@ -63,7 +63,7 @@ def checked_url(url: object) -> str:
 @cache
 def _tls() -> ssl.SSLContext:
     """Whom this machine trusts; reading that takes some milliseconds, so it is done once."""
-    return ssl.create_default_context()
+    return httpx2.create_ssl_context()
 
 
 class Guarded(httpx2.AsyncBaseTransport):
