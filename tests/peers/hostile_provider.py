@@ -5,6 +5,7 @@ Where a real provider serves, tests use that (`openid_provider`); this one is th
 
 import asyncio
 import json
+import ssl
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -117,14 +118,14 @@ class Hostile:
 
 
 @asynccontextmanager
-async def running_hostile() -> AsyncIterator[Hostile]:
-    """One that serves on loopback, for as long as the block lasts."""
+async def running_hostile(context: ssl.SSLContext | None = None) -> AsyncIterator[Hostile]:
+    """One that serves on loopback, as long as the block lasts; over TLS if a context is given."""
     waiting: asyncio.Future[Hostile] = asyncio.get_running_loop().create_future()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await (await waiting).serve(reader, writer)
 
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+    async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context) as server:
         hostile = Hostile(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
         waiting.set_result(hostile)
         yield hostile

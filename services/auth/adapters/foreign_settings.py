@@ -18,9 +18,10 @@ from typing import Any, Final
 import orjson
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from services.auth.adapters.apple import AppleKey
 from services.auth.adapters.foreign_errors import Misconfigured
 from services.auth.adapters.issuers import Issuer, IssuerKind, TokenKind
-from services.auth.adapters.providers import PRESETS, AppleKey, ClientAuth, Provider, apple
+from services.auth.adapters.providers import PRESETS, ClientAuth, Provider, apple
 
 
 class _Strict(BaseModel):

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from joserfc.jwk import ECKey
 
+from services.auth.adapters.apple import AppleKey
 from services.auth.adapters.foreign_errors import Misconfigured
 from services.auth.adapters.foreign_settings import read_issuers, read_providers
 from services.auth.adapters.issuers import Issuer, IssuerKind, TokenKind
-from services.auth.adapters.providers import AppleKey, ClientAuth, Provider, apple, google
+from services.auth.adapters.providers import ClientAuth, Provider, apple, google
 
 KNOWN = {"client_id": "us", "secret": "hush-hush"}
 ACME = {"issuer": "https://login.acme.example", **KNOWN}

@@ -7,11 +7,11 @@ import pytest
 from joserfc.jwk import ECKey
 
 from libs.testkit.clock import FakeClock
+from services.auth.adapters.apple import AppleKey, name_in_form
 from services.auth.adapters.foreign_errors import AnswerRefused, Misconfigured
 from services.auth.adapters.oidc import Oidc
 from services.auth.adapters.profiles import (
     Profile,
-    name_of_apple,
     read_claims,
     read_discord,
     read_github,
@@ -19,7 +19,6 @@ from services.auth.adapters.profiles import (
 )
 from services.auth.adapters.providers import (
     PRESETS,
-    AppleKey,
     ClientAuth,
     Dialect,
     Provider,
@@ -257,4 +256,19 @@ def test_leaves_out_a_picture_that_is_no_https_url(picture: object) -> None:
     ],
 )
 def test_reads_the_name_in_the_form_of_apple(form: str, name: str | None) -> None:
-    assert name_of_apple(form) == name
+    assert name_in_form(form) == name
+
+
+@pytest.mark.parametrize(
+    "pem",
+    [
+        "",
+        "nonsense",
+        ECKey.generate_key("P-256").as_pem(private=False).decode(),
+        ECKey.generate_key("P-384").as_pem(private=True).decode(),
+    ],
+)
+def test_makes_secrets_for_apple_with_no_other_key(pem: str) -> None:
+    with pytest.raises(Misconfigured) as caught:
+        AppleKey("TEAM", "KEY", pem)
+    assert not pem or pem not in str(caught.value)

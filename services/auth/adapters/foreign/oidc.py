@@ -20,13 +20,11 @@ from typing import Any, Final
 import httpx2
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.httpx_client import AsyncOAuth2Client
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import ECKey
 
 from libs.kernel.clock import Clock
-from services.auth.adapters.foreign.discovery import Discovery, Metadata
-from services.auth.adapters.foreign.errors import (
+from services.auth.adapters.apple import name_in_form
+from services.auth.adapters.discovery import Discovery, Metadata
+from services.auth.adapters.foreign_errors import (
     AnswerRefused,
     CodeRefused,
     Declined,
@@ -37,20 +35,14 @@ from services.auth.adapters.foreign.errors import (
     ResponseRefused,
     Unreachable,
 )
-from services.auth.adapters.foreign.id_tokens import Expected, is_same
-from services.auth.adapters.foreign.jwks import Keys
-from services.auth.adapters.foreign.outward import checked_url, client_options, get_object
-from services.auth.adapters.foreign.profiles import (
-    Profile,
-    ask_for_profile,
-    name_of_apple,
-    read_claims,
-)
-from services.auth.adapters.foreign.providers import AppleKey, Dialect, Provider
+from services.auth.adapters.id_tokens import Expected, is_same
+from services.auth.adapters.jwks import Keys
+from services.auth.adapters.outward import checked_url, client_options, get_object
+from services.auth.adapters.profiles import Profile, ask_for_profile, read_claims
+from services.auth.adapters.providers import Dialect, Provider
 
 CODE_LENGTH_MAX: Final = 4096
 PROVIDER_TOKEN_LENGTH_MAX: Final = 16 * 1024
-APPLE_SECRET_SECONDS: Final = 300
 _TOKEN_SECONDS_MAX: Final = 10 * 365 * 24 * 3600
 
 
@@ -161,7 +153,7 @@ class Oidc:
             )
         name = profile.display_name
         if provider.dialect is Dialect.APPLE:
-            name = name or name_of_apple(parameters.get("user", ""))
+            name = name or name_in_form(parameters.get("user", ""))
         return Found(
             issuer=provider.issuer,
             subject=profile.subject,
@@ -194,7 +186,7 @@ class Oidc:
     def _client(self, provider: Provider) -> AsyncOAuth2Client:
         secret = provider.secret
         if provider.apple_key is not None:
-            secret = _secret_for_apple(provider.apple_key, provider.client_id, self._clock())
+            secret = provider.apple_key.client_secret(provider.client_id, self._clock())
         return AsyncOAuth2Client(
             provider.client_id,
             secret,
@@ -331,25 +323,3 @@ def _is_token(value: object) -> bool:
         and value.isascii()
         and value.isprintable()
     )
-
-
-def _secret_for_apple(key: AppleKey, client_id: str, now: datetime) -> str:
-    """Apple's client secret: a token that we sign, good for some minutes.
-
-    source   developer.apple.com, "Creating a client secret"
-    """
-    issued_at = int(now.timestamp())
-    try:
-        return jwt.encode(
-            {"alg": "ES256", "kid": key.key_id},
-            {
-                "iss": key.team_id,
-                "iat": issued_at,
-                "exp": issued_at + APPLE_SECRET_SECONDS,
-                "aud": "https://appleid.apple.com",
-                "sub": client_id,
-            },
-            ECKey.import_key(key.private_key),
-        )
-    except (JoseError, ValueError, TypeError):
-        raise Misconfigured("Apple's key is not a private key of P-256") from None

@@ -5,14 +5,10 @@ from dataclasses import dataclass
 from re import fullmatch
 from typing import Any, Final
 
-import orjson
-
-from services.auth.adapters.foreign.errors import AnswerRefused, Misconfigured
-from services.auth.adapters.foreign.jwts import says_yes, text_of
-from services.auth.adapters.foreign.outward import checked_url, get_json, get_object
-from services.auth.adapters.foreign.providers import Dialect
-
-FORM_LENGTH_MAX: Final = 4096
+from services.auth.adapters.foreign_errors import AnswerRefused, Misconfigured
+from services.auth.adapters.jwts import says_yes, text_of
+from services.auth.adapters.outward import checked_url, get_json, get_object
+from services.auth.adapters.providers import Dialect
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,23 +101,6 @@ READERS: Final[Mapping[Dialect, Callable[[Mapping[str, Any]], Profile]]] = {
     Dialect.DISCORD: read_discord,
     Dialect.SPOTIFY: read_spotify,
 }
-
-
-def name_of_apple(form: str) -> str | None:
-    """The name in the `user` field of Apple's form: only there the first time, signed by nobody, a
-    name and no more.
-    """
-    if len(form) > FORM_LENGTH_MAX:
-        return None
-    try:
-        user = orjson.loads(form)
-    except orjson.JSONDecodeError:
-        return None
-    name = user.get("name") if isinstance(user, dict) else None
-    if not isinstance(name, dict):
-        return None
-    parts = [text_of(name, "firstName"), text_of(name, "lastName")]
-    return " ".join(part for part in parts if part) or None
 
 
 def _subject(value: object) -> str:

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from services.auth.adapters.foreign.discovery import Metadata
-from services.auth.adapters.foreign.errors import Misconfigured
-from services.auth.adapters.foreign.outward import checked_url
+from services.auth.adapters.apple import AppleKey
+from services.auth.adapters.discovery import Metadata
+from services.auth.adapters.foreign_errors import Misconfigured
+from services.auth.adapters.outward import checked_url
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,31}")
 
@@ -36,18 +37,6 @@ class ClientAuth(StrEnum):
     BASIC = "client_secret_basic"
     POST = "client_secret_post"
     NONE = "none"
-
-
-@dataclass(frozen=True, slots=True)
-class AppleKey:
-    """What Apple's client secrets are made with.
-
-    private_key   PEM of the key (P-256) that Apple gave, of the id `key_id`, to the team `team_id`
-    """
-
-    team_id: str
-    key_id: str
-    private_key: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
