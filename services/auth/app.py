@@ -26,7 +26,6 @@ from services.auth.adapters.account_ways import AccountWays
 from services.auth.adapters.confirmation_ways import ConfirmationWays
 from services.auth.adapters.digests import Digests
 from services.auth.adapters.entry import Entry
-from services.auth.adapters.foreign.configured import read_known
 from services.auth.adapters.identity_ways import IdentityWays
 from services.auth.adapters.mailer import Mailer
 from services.auth.adapters.outside import Outside
@@ -66,8 +65,12 @@ def create_app(settings: Settings) -> App:
 
     @cache
     def outside(runtime: Runtime) -> Outside:
-        known = read_known(runtime.secret("auth.providers"))
-        return Outside(known, settings.base_url, runtime.clock)
+        return Outside.as_written(
+            providers=runtime.secret("auth.providers"),
+            issuers=settings.issuers,
+            base_url=settings.base_url,
+            clock=runtime.clock,
+        )
 
     async def ways_in(runtime: Runtime) -> list[AccountWays | IdentityWays | ConfirmationWays]:
         vault = await runtime.vault()

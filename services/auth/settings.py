@@ -50,6 +50,11 @@ class Settings(ChassisSettings):
         "http://localhost:8080",
         "Where the pages are: links in mails lead there, and passkeys are good there alone.",
     )
+    issuers: str = setting(
+        "[]",
+        "Others whose tokens are taken (Clerk, Privy, any OIDC issuer), as JSON; see"
+        " services/auth/adapters/foreign/written.py. Providers are the secret `auth.providers`.",
+    )
     slot_commands_max: int = setting(
         20_000,
         "Commands that may wait in one slot; beyond it callers are refused.",

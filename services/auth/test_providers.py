@@ -38,17 +38,19 @@ def peer() -> Iterator[OpenIdProvider]:
 
 @pytest.fixture
 async def bus(
-    nats_server: RunningNats, database: RunningDatabase, mailbox: Mailbox, peer: OpenIdProvider
+    nats_server: RunningNats,
+    database: RunningDatabase,
+    mailbox: Mailbox,
+    peer: OpenIdProvider,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Bus]:
     """The gateway's bus to an auth that knows the peer, and takes its id tokens."""
     client = {"client_id": "basic", "secret": "a-secret-of-basic", "issuer": peer.issuer}
-    known = {
-        "providers": [{"name": "peer", "title": "The peer", **client}],
-        "issuers": [{"issuer": peer.issuer, "audiences": ["basic"]}],
-    }
+    accepted = [{"issuer": peer.issuer, "audiences": ["basic"]}]
+    monkeypatch.setenv("BACKLINE_AUTH_ISSUERS", json.dumps(accepted))
     secret = nats_server.secrets / "auth.providers"
     before = secret.read_text()
-    secret.write_text(json.dumps(known))
+    secret.write_text(json.dumps({"peer": {"title": "The peer", **client}}))
     try:
         async with (
             running_services(["auth"], nats_server, database),

@@ -212,7 +212,7 @@ def open_house(directory: Path) -> Iterator[House]:
     house = House(directory / "data", port)
     with running_provider(f"{house.url}/callback/peer") as peer:
         client = {"client_id": "basic", "secret": "a-secret-of-basic", "issuer": peer.issuer}
-        house.know({"providers": [{"name": "peer", "title": "The peer", **client}]})
+        house.know({"peer": {"title": "The peer", **client}})
         house.open()
         try:
             yield house

@@ -1,6 +1,6 @@
 """Who vouches for somebody outside: providers one is sent to, issuers whose tokens are taken."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
@@ -16,9 +16,9 @@ from contracts.auth_identities import (
 )
 from contracts.auth_identities_private import GivenTokens
 from libs.bus import Answer
+from libs.chassis.settings import SettingsInvalid
 from libs.kernel.clock import Clock
 from libs.kernel.messages import Caller
-from services.auth.adapters.foreign.configured import Known, Offered
 from services.auth.adapters.foreign.errors import (
     AnswerRefused,
     ForeignError,
@@ -26,8 +26,10 @@ from services.auth.adapters.foreign.errors import (
     RenewalRefused,
     Unreachable,
 )
-from services.auth.adapters.foreign.issuers import Issuers
+from services.auth.adapters.foreign.issuers import Issuer, Issuers
 from services.auth.adapters.foreign.oidc import Begun, Oidc, ProviderTokens
+from services.auth.adapters.foreign.providers import Provider
+from services.auth.adapters.foreign.written import read_issuers, read_providers
 
 _THEIRS: Final = (Misconfigured, Unreachable, AnswerRefused)
 """What is not the fault of whoever wants to sign in."""
@@ -60,18 +62,46 @@ class Shown:
 class Outside:
     """Asks them."""
 
-    def __init__(self, known: Known, base_url: str, clock: Clock) -> None:
-        self._known = known
+    def __init__(
+        self,
+        *,
+        providers: Mapping[str, Provider],
+        accepted: Sequence[Issuer],
+        base_url: str,
+        clock: Clock,
+    ) -> None:
+        """`base_url` is where the pages are that providers send people back to."""
+        self._providers = providers
+        self._accepted = accepted
         self._base_url = base_url.rstrip("/")
         self._oidc = Oidc(clock)
-        self._issuers = Issuers(known.issuers, clock)
+        self._issuers = Issuers(accepted, clock)
+
+    @classmethod
+    def as_written(
+        cls, *, providers: str | None, issuers: str, base_url: str, clock: Clock
+    ) -> "Outside":
+        """Whom an operator has named: `providers` in the secret of that name, `issuers` in the
+        settings. raises   SettingsInvalid
+        """
+        try:
+            return cls(
+                providers=read_providers(providers or "{}"),
+                accepted=read_issuers(issuers),
+                base_url=base_url,
+                clock=clock,
+            )
+        except Misconfigured as error:
+            raise SettingsInvalid(
+                f"auth.providers, BACKLINE_AUTH_ISSUERS: {error.reason}"
+            ) from None
 
     async def begin(self, name: str) -> tuple[str, dict[str, Any]]:
         """Where to send the browser, and what to hold until it is back.
 
         raises   ProviderUnknown, ProviderFailed
         """
-        provider = self._offered(name).provider
+        provider = self._provider(name)
         with _spoken_for(name):
             begun = await self._oidc.begin(provider, self._redirect_uri(name))
         return begun.url, asdict(begun)
@@ -80,7 +110,7 @@ class Outside:
         """Who the provider says it is. raises   ProofRefused, ProviderFailed, ProviderUnknown"""
         begun = Begun(**held)
         name = begun.provider
-        provider = self._offered(name).provider
+        provider = self._provider(name)
         with _spoken_for(name):
             found = await self._oidc.finish(provider, self._redirect_uri(name), begun, parameters)
         email = found.email if found.email_verified else None
@@ -111,11 +141,11 @@ class Outside:
 
     async def renew(self, name: str, refresh_token: str) -> GivenTokens | None:
         """Other tokens of a provider; None when it gives none any more. raises   ProviderFailed"""
-        offered = self._known.providers.get(name)
-        if offered is None:
+        provider = self._providers.get(name)
+        if provider is None:
             return None
         try:
-            return _given(await self._oidc.renew(offered.provider, refresh_token))
+            return _given(await self._oidc.renew(provider, refresh_token))
         except RenewalRefused:
             return None
         except ForeignError as error:
@@ -126,15 +156,15 @@ class Outside:
     ) -> Answer:
         """What to offer. It stands in no log: any position will do."""
         providers = [
-            {"name": name, "title": each.title} for name, each in self._known.providers.items()
+            {"name": name, "title": each.title or name} for name, each in self._providers.items()
         ]
-        issuers = [each.issuer for each in self._known.issuers]
+        issuers = [each.issuer for each in self._accepted]
         options = {"providers": providers, "issuers": issuers}
         return Answer(position=0, epoch="settings", result=options)
 
-    def _offered(self, name: str) -> Offered:
+    def _provider(self, name: str) -> Provider:
         try:
-            return self._known.providers[name]
+            return self._providers[name]
         except KeyError:
             raise ProviderUnknown from None
 

@@ -22,9 +22,9 @@ from authlib.integrations.base_client import OAuthError
 from authlib.integrations.httpx_client import AsyncOAuth2Client
 
 from libs.kernel.clock import Clock
-from services.auth.adapters.apple import name_in_form
-from services.auth.adapters.discovery import Discovery, Metadata
-from services.auth.adapters.foreign_errors import (
+from services.auth.adapters.foreign.apple import name_in_form
+from services.auth.adapters.foreign.discovery import Discovery, Metadata
+from services.auth.adapters.foreign.errors import (
     AnswerRefused,
     CodeRefused,
     Declined,
@@ -35,11 +35,11 @@ from services.auth.adapters.foreign_errors import (
     ResponseRefused,
     Unreachable,
 )
-from services.auth.adapters.id_tokens import Expected, is_same
-from services.auth.adapters.jwks import Keys
-from services.auth.adapters.outward import checked_url, client_options, get_object
-from services.auth.adapters.profiles import Profile, ask_for_profile, read_claims
-from services.auth.adapters.providers import Dialect, Provider
+from services.auth.adapters.foreign.id_tokens import Expected, is_same
+from services.auth.adapters.foreign.jwks import Keys
+from services.auth.adapters.foreign.outward import checked_url, client_options, get_object
+from services.auth.adapters.foreign.profiles import Profile, ask_for_profile, read_claims
+from services.auth.adapters.foreign.providers import Dialect, Provider
 
 CODE_LENGTH_MAX: Final = 4096
 PROVIDER_TOKEN_LENGTH_MAX: Final = 16 * 1024

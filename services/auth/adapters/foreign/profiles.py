@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from re import fullmatch
 from typing import Any, Final
 
-from services.auth.adapters.foreign_errors import AnswerRefused, Misconfigured
-from services.auth.adapters.jwts import says_yes, text_of
-from services.auth.adapters.outward import checked_url, get_json, get_object
-from services.auth.adapters.providers import Dialect
+from services.auth.adapters.foreign.errors import AnswerRefused, Misconfigured
+from services.auth.adapters.foreign.jwts import says_yes, text_of
+from services.auth.adapters.foreign.outward import checked_url, get_json, get_object
+from services.auth.adapters.foreign.providers import Dialect
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from services.auth.adapters.apple import AppleKey
-from services.auth.adapters.discovery import Metadata
-from services.auth.adapters.foreign_errors import Misconfigured
-from services.auth.adapters.outward import checked_url
+from services.auth.adapters.foreign.apple import AppleKey
+from services.auth.adapters.foreign.discovery import Metadata
+from services.auth.adapters.foreign.errors import Misconfigured
+from services.auth.adapters.foreign.outward import checked_url
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,31}")
 
@@ -50,6 +50,7 @@ class Provider:
     metadata       where it is asked what; None: as its discovery document says
     also_known_as  other spellings of the issuer
     parameters     what it wants to be told besides, in the authorization request
+    title          what people call it; empty: its name
     pkce           whether it takes a code challenge; where it does not, the nonce binds the code to
                    us
     """
@@ -65,6 +66,7 @@ class Provider:
     also_known_as: tuple[str, ...] = ()
     parameters: tuple[tuple[str, str], ...] = ()
     pkce: bool = True
+    title: str = ""
     apple_key: AppleKey | None = None
 
     def __post_init__(self) -> None:
@@ -104,6 +106,7 @@ def google(client_id: str, secret: str) -> Provider:
     """
     return Provider(
         name="google",
+        title="Google",
         issuer="https://accounts.google.com",
         also_known_as=("accounts.google.com",),
         client_id=client_id,
@@ -131,6 +134,7 @@ def apple(client_id: str, key: AppleKey) -> Provider:
     """
     return Provider(
         name="apple",
+        title="Apple",
         issuer="https://appleid.apple.com",
         client_id=client_id,
         scopes=("openid", "email", "name"),
@@ -158,6 +162,7 @@ def github(client_id: str, secret: str) -> Provider:
     """
     return Provider(
         name="github",
+        title="GitHub",
         issuer="https://github.com/login/oauth",
         client_id=client_id,
         secret=secret,
@@ -180,6 +185,7 @@ def discord(client_id: str, secret: str) -> Provider:
     """
     return Provider(
         name="discord",
+        title="Discord",
         issuer="https://discord.com",
         client_id=client_id,
         secret=secret,
@@ -201,6 +207,7 @@ def spotify(client_id: str, secret: str) -> Provider:
     """
     return Provider(
         name="spotify",
+        title="Spotify",
         issuer="https://accounts.spotify.com",
         client_id=client_id,
         secret=secret,

@@ -16,9 +16,9 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
 from libs.kernel.clock import system_clock
-from services.auth.adapters import outward
-from services.auth.adapters.apple import AppleKey
-from services.auth.adapters.foreign_errors import (
+from services.auth.adapters.foreign import outward
+from services.auth.adapters.foreign.apple import AppleKey
+from services.auth.adapters.foreign.errors import (
     AnswerRefused,
     CodeRefused,
     Flaw,
@@ -29,8 +29,8 @@ from services.auth.adapters.foreign_errors import (
     TokenRefused,
     Unreachable,
 )
-from services.auth.adapters.oidc import Begun, Found, Oidc
-from services.auth.adapters.providers import ClientAuth, Provider, apple, github
+from services.auth.adapters.foreign.oidc import Begun, Found, Oidc
+from services.auth.adapters.foreign.providers import ClientAuth, Provider, apple, github
 from tests.peers.hostile_provider import (
     CLIENT_ID,
     KEY,

@@ -12,8 +12,8 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
-from services.auth.adapters.foreign_errors import Misconfigured
-from services.auth.adapters.jwts import text_of
+from services.auth.adapters.foreign.errors import Misconfigured
+from services.auth.adapters.foreign.jwts import text_of
 
 AUDIENCE: Final = "https://appleid.apple.com"
 SECRET_SECONDS: Final = 300

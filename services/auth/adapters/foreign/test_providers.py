@@ -7,17 +7,17 @@ import pytest
 from joserfc.jwk import ECKey
 
 from libs.testkit.clock import FakeClock
-from services.auth.adapters.apple import AppleKey, name_in_form
-from services.auth.adapters.foreign_errors import AnswerRefused, Misconfigured
-from services.auth.adapters.oidc import Oidc
-from services.auth.adapters.profiles import (
+from services.auth.adapters.foreign.apple import AppleKey, name_in_form
+from services.auth.adapters.foreign.errors import AnswerRefused, Misconfigured
+from services.auth.adapters.foreign.oidc import Oidc
+from services.auth.adapters.foreign.profiles import (
     Profile,
     read_claims,
     read_discord,
     read_github,
     read_spotify,
 )
-from services.auth.adapters.providers import (
+from services.auth.adapters.foreign.providers import (
     PRESETS,
     ClientAuth,
     Dialect,

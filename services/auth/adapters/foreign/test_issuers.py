@@ -14,17 +14,17 @@ from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
 from libs.testkit.clock import FakeClock
-from services.auth.adapters.foreign_errors import (
+from services.auth.adapters.foreign.errors import (
     AnswerRefused,
     Flaw,
     Misconfigured,
     TokenRefused,
     Unreachable,
 )
-from services.auth.adapters.issuers import Foreign, Issuer, IssuerKind, Issuers, TokenKind
+from services.auth.adapters.foreign.issuers import Foreign, Issuer, IssuerKind, Issuers, TokenKind
 from tests.peers.hostile_provider import KEY, SAME_ID, Answer, Hostile, running_hostile
 
-DATA = Path(__file__).parents[3].parent / "shared/data"
+DATA = Path(__file__).parents[4].parent / "shared/data"
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 SECONDS = int(NOW.timestamp())
 US = "https://api.backline.test"

@@ -4,7 +4,8 @@ Providers hold secrets, so they are a file among the secrets, by the names that 
 
     {"google": {"client_id": "…", "secret": "…"},
      "apple": {"client_id": "…", "team_id": "…", "key_id": "…", "private_key": "-----BEGIN …"},
-     "acme": {"issuer": "https://login.acme.example", "client_id": "…", "secret": "…"}}
+     "acme": {"title": "Acme", "issuer": "https://login.acme.example", "client_id": "…",
+              "secret": "…"}}
 
 Issuers hold none:
 
@@ -18,10 +19,10 @@ from typing import Any, Final
 import orjson
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from services.auth.adapters.apple import AppleKey
-from services.auth.adapters.foreign_errors import Misconfigured
-from services.auth.adapters.issuers import Issuer, IssuerKind, TokenKind
-from services.auth.adapters.providers import PRESETS, ClientAuth, Provider, apple
+from services.auth.adapters.foreign.apple import AppleKey
+from services.auth.adapters.foreign.errors import Misconfigured
+from services.auth.adapters.foreign.issuers import Issuer, IssuerKind, TokenKind
+from services.auth.adapters.foreign.providers import PRESETS, ClientAuth, Provider, apple
 
 
 class _Strict(BaseModel):
@@ -44,6 +45,7 @@ class _Other(_Strict):
     issuer: str
     client_id: str
     secret: str = ""
+    title: str = ""
     scopes: tuple[str, ...] = ("openid", "email", "profile")
     client_auth: ClientAuth = ClientAuth.BASIC
     parameters: dict[str, str] = {}
@@ -89,6 +91,7 @@ def _provider(name: str, document: Any) -> Provider:
         issuer=other.issuer,
         client_id=other.client_id,
         secret=other.secret,
+        title=other.title,
         scopes=other.scopes,
         client_auth=other.client_auth,
         parameters=tuple(other.parameters.items()),

@@ -14,10 +14,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from libs.kernel.clock import system_clock
 from libs.testkit.clock import FakeClock
-from services.auth.adapters import outward
-from services.auth.adapters.documents import Documents
-from services.auth.adapters.foreign_errors import AnswerRefused, Misconfigured, Unreachable
-from services.auth.adapters.outward import checked_url, get_json, get_object
+from services.auth.adapters.foreign import outward
+from services.auth.adapters.foreign.documents import Documents
+from services.auth.adapters.foreign.errors import AnswerRefused, Misconfigured, Unreachable
+from services.auth.adapters.foreign.outward import checked_url, get_json, get_object
 from tests.peers.hostile_provider import Answer, running_hostile
 
 

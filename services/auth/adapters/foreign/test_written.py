@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from joserfc.jwk import ECKey
 
-from services.auth.adapters.apple import AppleKey
-from services.auth.adapters.foreign_errors import Misconfigured
-from services.auth.adapters.foreign_settings import read_issuers, read_providers
-from services.auth.adapters.issuers import Issuer, IssuerKind, TokenKind
-from services.auth.adapters.providers import ClientAuth, Provider, apple, google
+from services.auth.adapters.foreign.apple import AppleKey
+from services.auth.adapters.foreign.errors import Misconfigured
+from services.auth.adapters.foreign.issuers import Issuer, IssuerKind, TokenKind
+from services.auth.adapters.foreign.providers import ClientAuth, Provider, apple, google
+from services.auth.adapters.foreign.written import read_issuers, read_providers
 
 KNOWN = {"client_id": "us", "secret": "hush-hush"}
 ACME = {"issuer": "https://login.acme.example", **KNOWN}
