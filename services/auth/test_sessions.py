@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
+from contracts.auth_accounts import ProofRefused
 from contracts.auth_private import OpenSession, RotateSession
 from contracts.auth_sessions import (
     EndSession,
@@ -49,7 +50,8 @@ def ended(reason: SessionEnd) -> SessionEnded:
 
 def test_opens_once() -> None:
     opening = OpenSession(session_id="s1", user_id="ann", method=SignInMethod.EMAIL, device="")
-    spec.given(OPENED).when(opening).then_nothing()
+    spec.given(OPENED).when(opening, command_id="earlier").then_nothing()
+    spec.given(OPENED).when(opening, command_id="another").then_rejected(ProofRefused)
 
 
 def test_gives_the_next_token_for_the_one_before() -> None:
