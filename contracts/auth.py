@@ -59,6 +59,27 @@ class UserRole(StrEnum):
     ADMIN = "admin"
 
 
+class UserStatus(StrEnum):
+    """How a user stands. Where more than one is so, the later one is said.
+
+    incomplete  a guest: there is no way in but the token they were given
+    pending     has signed up, and confirmed nothing yet
+    active      can sign in, and act
+    suspended   may look but not act
+    leaving     has left; erased in a while, unless they come back
+    banned      is let in nowhere
+    erased      nothing is known of them any more
+    """
+
+    INCOMPLETE = "incomplete"
+    PENDING = "pending"
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    LEAVING = "leaving"
+    BANNED = "banned"
+    ERASED = "erased"
+
+
 # ---------------------------------------------------------------------------------- rejections
 
 
@@ -343,7 +364,7 @@ class UserUnbanned(Event):
 
 @view
 class User(View):
-    """What we know about a user."""
+    """What we know about a user. `erased_at` is when one who is leaving will be erased."""
 
     user_id: UserId
     kind: UserKind
@@ -351,10 +372,13 @@ class User(View):
     role: UserRole
     suspended: bool
     registered_at: datetime
+    status: UserStatus
+    username: str | None = None
     banned: bool = False
     email: str | None = None
     email_verified: bool = False
     second_factor: bool = False
+    erased_at: datetime | None = None
 
 
 @view
@@ -379,12 +403,15 @@ class GetMe(Query[User]):
 
 @query("auth.list-users", access=Access.ADMIN, watches=("users",))
 class ListUsers(Query[Users]):
-    """Users by kind, by role, those who are suspended, or by a part of their name or address."""
+    """Users by kind, by role, by status, those who are suspended, or by a part of their username,
+    name or address.
+    """
 
     search: Annotated[str, StringConstraints(max_length=100)] | None = None
     kind: UserKind | None = None
     role: UserRole | None = None
     suspended: bool | None = None
+    status: UserStatus | None = None
     limit: Annotated[int, Field(ge=1, le=USERS_OF_A_PAGE_MAX)] = 50
     after: Annotated[str, StringConstraints(max_length=200)] | None = None
 

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from contracts.auth import ActorSuspended, Banned, DisplayName, Session, UserId
+from contracts.auth import ActorSuspended, Banned, DisplayName, Session, UserId, UserStatus
 from contracts.auth_sessions import (
     Confirmation,
     ConfirmationNeeded,
@@ -68,6 +68,7 @@ class MailKind(StrEnum):
     RESET_PASSWORD = "reset-password"  # noqa: S105
     ACCOUNT_EXISTS = "account-exists"
     PASSWORD_CHANGED = "password-changed"  # noqa: S105
+    LEFT = "left"
 
 
 # ---------------------------------------------------------------------------------- rejections
@@ -91,6 +92,11 @@ class EmailUnverified(Unauthenticated):
 class PasswordCommon(Invalid):
     code = "auth.password-common"
     title = "This password is among the first that anyone would try."
+
+
+class PasswordGuessable(Invalid):
+    code = "auth.password-guessable"
+    title = "This password is little more than your name, your address or the name of this place."
 
 
 class TooManyAttempts(RateLimited):
@@ -150,7 +156,7 @@ class AccountReceipt(View):
     "auth.sign-up",
     key=Key.ACTOR_OR_NEW,
     access=Access.PUBLIC,
-    rejections=(PasswordCommon, AccountAlready, TooManyAttempts, ActorSuspended),
+    rejections=(PasswordCommon, PasswordGuessable, AccountAlready, TooManyAttempts, ActorSuspended),
     is_limited=True,
 )
 class SignUp(Command[MailReceipt]):
@@ -238,7 +244,7 @@ class SignInWithCode(Command[Session]):
     "auth.reset-password",
     key=Key.NEW,
     access=Access.PUBLIC,
-    rejections=(ProofRefused, PasswordCommon, SecondFactorNeeded, Banned),
+    rejections=(ProofRefused, PasswordCommon, PasswordGuessable, SecondFactorNeeded, Banned),
     is_limited=True,
 )
 class ResetPassword(Command[Session]):
@@ -253,7 +259,7 @@ class ResetPassword(Command[Session]):
     "auth.change-password",
     key=Key.ACTOR,
     access=Access.SIGNED_IN,
-    rejections=(ConfirmationNeeded, PasswordCommon, NoAccount),
+    rejections=(ConfirmationNeeded, PasswordCommon, PasswordGuessable, NoAccount),
 )
 class ChangePassword(Command[AccountReceipt]):
     """Set a password, the first one or another. Ends all sessions but the one to keep."""
@@ -261,18 +267,6 @@ class ChangePassword(Command[AccountReceipt]):
     password: Password
     keep: SessionId | None = None
     confirmation: Confirmation = ""
-
-
-@command(
-    "auth.change-profile",
-    key=Key.ACTOR,
-    access=Access.SIGNED_IN,
-    rejections=(NoAccount, ActorSuspended),
-)
-class ChangeProfile(Command[AccountReceipt]):
-    """Be called something else."""
-
-    display_name: DisplayName
 
 
 @command(
@@ -459,14 +453,6 @@ class MailRefused(Event):
     user_id: UserId
 
 
-@event("auth.profile_changed", person="user_id")
-class ProfileChanged(Event):
-    """A user is called something else."""
-
-    user_id: UserId
-    display_name: Personal[str]
-
-
 @event("auth.user_erased")
 class UserErased(Event):
     """Everything personal of a user is to be destroyed, and nobody may sign in as them again."""
@@ -504,9 +490,15 @@ class Export(View):
     """All that is held of a person."""
 
     user_id: UserId
+    status: UserStatus
     emails: list[OwnEmail]
     identities: Annotated[list[dict[str, str | None]], Field(max_length=100)]
+    username: str | None
     display_name: str | None
+    bio: str
+    avatar: str
+    links: list[dict[str, str]]
+    metadata: dict[str, str]
     role: str
     registered_at: datetime
     sessions: Annotated[list[dict[str, str | None]], Field(max_length=1000)]

@@ -3,6 +3,8 @@
 from datetime import datetime
 from enum import StrEnum
 
+from pydantic import AwareDatetime
+
 from contracts.auth import Session, UserId
 from contracts.auth_accounts import AccountReceipt, MailKind, MailReceipt
 from contracts.auth_sessions import SessionId, SignInMethod
@@ -104,9 +106,13 @@ class SetPassword(Command[AccountReceipt]):
 
 @command("auth.erase-user", key="user_id", access=Access.SERVICE)
 class EraseUser(Command[AccountReceipt]):
-    """`auth.erase-me`, the confirmation having been checked."""
+    """`auth.erase-me`, the confirmation having been checked; or the end of somebody's leave.
+
+    due_at   the hour at which the leave that it ends was to end; None: erase at once
+    """
 
     user_id: UserId
+    due_at: AwareDatetime | None = None
 
 
 @command("auth.destroy-key", key="user_id", access=Access.SERVICE)

@@ -13,7 +13,7 @@ from libs.eventlog.keyring import Keyring
 from libs.eventlog.protocol import last_message
 from libs.eventlog.vault import STREAM, KeyUnreadable, PersonErased, Vault
 from libs.kernel.ids import new_id
-from libs.kernel.messages import Event, event
+from libs.kernel.messages import Event, event, message
 from libs.kernel.personal import Personal
 from libs.testkit.builders import commit_of
 from libs.testkit.stack import RunningNats
@@ -30,6 +30,23 @@ class AddressTold(Event):
     address: Personal[str]
     phone: Personal[str] = None
     country: str = "us"
+
+
+@message
+class Child:
+    """Somebody whom a guest brings along."""
+
+    name: str
+    seats: int
+
+
+@event("toy.family_told", person="guest_id")
+class FamilyTold(Event):
+    """A guest told whom they bring along, and what else there is to know."""
+
+    guest_id: str
+    children: Personal[list[Child]]
+    notes: Personal[dict[str, str]]
 
 
 async def tell(log: EventLog, guest: str) -> None:
@@ -57,6 +74,17 @@ async def test_is_read_as_it_was_written(log: EventLog) -> None:
     await tell(log, guest)
     assert await read(log, guest) == AddressTold(guest_id=guest, address=ADDRESS)
     assert await followed(log, guest) == ADDRESS
+
+
+async def test_may_be_of_any_shape_that_json_has(log: EventLog) -> None:
+    guest = new_id()
+    told = FamilyTold(
+        guest_id=guest, children=[Child(name="Bo", seats=2)], notes={"sealed": "x", "diet": "none"}
+    )
+    nothing = FamilyTold(guest_id=guest, children=[], notes={})
+    await log.append([commit_of(guest, told, nothing)])
+    (commit,) = (await log.load("raffle", guest)).commits
+    assert [recorded.data for recorded in commit.events] == [told, nothing]
 
 
 def test_is_not_written_without_a_key() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from functools import cache
 from itertools import chain
 
@@ -34,7 +35,7 @@ from services.auth.adapters.passwords import Passwords
 from services.auth.adapters.tickets import Tickets
 from services.auth.adapters.tokens import Tokens, load_signer
 from services.auth.adapters.users import Users
-from services.auth.domain import MAIL, SESSION, user_decider
+from services.auth.domain import MAIL, SESSION, Terms, user_decider
 from services.auth.process_managers import process_managers
 from services.auth.projections import USERS
 from services.auth.queries import QUERIES
@@ -54,7 +55,11 @@ def create_app(settings: Settings) -> App:
     """
     development = settings.development_users
     is_off = development is DevelopmentUsers.OFF
-    decider = user_decider(None if is_off else UserRole(development))
+    terms = Terms(
+        username_rests=timedelta(days=settings.username_rest_days),
+        grace=timedelta(days=settings.leave_days),
+    )
+    decider = user_decider(None if is_off else UserRole(development), terms)
     limits = OwnerLimits(
         slot_commands_max=settings.slot_commands_max, live_max=settings.live_users_max
     )
@@ -83,7 +88,7 @@ def create_app(settings: Settings) -> App:
             tickets=Tickets(digests, runtime.clock),
             tokens=tokens(runtime),
         )
-        passwords = Passwords()
+        passwords = Passwords(settings.password_words.split(","))
         mailer = Mailer(
             smtp_url=settings.smtp_url.get_secret_value(),
             sender=settings.mail_from,

@@ -1,11 +1,15 @@
-"""What news of users asks for: mails that are wanted are sent, keys of the erased destroyed."""
+"""What news of users asks for: mails that are wanted are sent, keys of the erased destroyed; who
+left is erased, and the usernames that were given up are free, when their time has come.
+"""
 
 from collections.abc import Sequence
 
 from contracts.auth_accounts import MailKind, MailWanted, SignUpRepeated, UserErased
-from contracts.auth_private import DeliverMail, DestroyKey, WantMail
+from contracts.auth_private import DeliverMail, DestroyKey, EraseUser, WantMail
+from contracts.auth_profile import UserLeft, UsernameChosen, UsernameRetired, UserReturned
+from contracts.auth_profile_private import FreeUsername
 from libs.kernel.ids import derive_id
-from libs.kernel.reactions import ProcessManager, Reaction, Send
+from libs.kernel.reactions import Cancel, ProcessManager, Reaction, Schedule, Send
 from libs.kernel.recorded import Recorded
 
 
@@ -25,6 +29,13 @@ def process_managers() -> list[ProcessManager]:
             aggregate="user",
             events=(UserErased,),
             react=destroy_key,
+        ),
+        ProcessManager(
+            name="hours-of-users",
+            log="auth",
+            aggregate="user",
+            events=(UserLeft, UserReturned, UserErased, UsernameRetired, UsernameChosen),
+            react=keep_hours,
         ),
     ]
 
@@ -48,5 +59,23 @@ def destroy_key(recorded: Recorded) -> Sequence[Reaction]:
     match recorded.data:
         case UserErased(user_id=user_id):
             return [Send(DestroyKey(user_id=user_id))]
+        case _:
+            return []
+
+
+def keep_hours(recorded: Recorded) -> Sequence[Reaction]:
+    """Whoever left is erased at the hour they were told, unless they have come back; a username
+    that was given up is free at its hour, unless it is taken back.
+    """
+    match recorded.data:
+        case UserLeft(user_id=user_id, erased_at=hour):
+            return [Schedule(user_id, hour, EraseUser(user_id=user_id, due_at=hour))]
+        case UserReturned(user_id=user_id) | UserErased(user_id=user_id):
+            return [Cancel(user_id)]
+        case UsernameRetired(user_id=user_id, name=name, free_at=hour):
+            free = FreeUsername(user_id=user_id, name=name, due_at=hour)
+            return [Schedule(f"{user_id}.{name}", hour, free)]
+        case UsernameChosen(user_id=user_id, name=name):
+            return [Cancel(f"{user_id}.{name}")]
         case _:
             return []

@@ -27,11 +27,17 @@ from contracts.auth_accounts import (
     EmailRemoved,
     EmailVerified,
     PrimaryEmailSet,
-    ProfileChanged,
     UserErased,
 )
 from contracts.auth_confirmation import SecondFactorTurnedOff, SecondFactorTurnedOn
 from contracts.auth_identities import IdentityLinked, IdentityUnlinked
+from contracts.auth_profile import (
+    ProfileChanged,
+    UserLeft,
+    UsernameChosen,
+    UsernameRetired,
+    UserReturned,
+)
 from contracts.auth_sessions import SessionEnded, SessionOpened, SessionRenewed, SessionsEnded
 from libs.eventlog import Recorded
 from libs.kernel.messages import Event
@@ -51,6 +57,10 @@ EVENTS = (
     SecondFactorTurnedOn,
     SecondFactorTurnedOff,
     ProfileChanged,
+    UsernameChosen,
+    UsernameRetired,
+    UserLeft,
+    UserReturned,
     RoleSet,
     UserSuspended,
     UserReinstated,
@@ -63,6 +73,20 @@ EVENTS = (
     SessionsEnded,
 )
 
+_SHOWN = (
+    ProfileChanged,
+    UsernameChosen,
+    UsernameRetired,
+    UserLeft,
+    UserReturned,
+    UserBanned,
+    UserUnbanned,
+    UserErased,
+)
+"""After these, others see something else of a user who may have a username."""
+
+_OF_PROFILES = (*_SHOWN, GuestRegistered, UserRegistered, AccountOpened)
+
 _ADD_USER = upsert(users).on_conflict_do_nothing()
 
 
@@ -72,15 +96,25 @@ def _set(*columns: str) -> UpdateBase:
     return update(users).where(users.c.user_id == bindparam("of")).values(values)
 
 
-_OPEN_ACCOUNT = _set("kind", "email_name", "display_name")
-_SET_KIND = _set("kind")
+_OPEN_ACCOUNT = _set("kind", "email_name", "display_name", "pending")
+_SET_KIND = _set("kind", "pending")
+_SET_PENDING = _set("pending")
 _SET_PRIMARY = _set("email_name")
 _SET_SECOND_FACTOR = _set("second_factor")
-_SET_NAME = _set("display_name")
+_SAY = _set("display_name", "bio", "avatar", "links", "metadata")
+_SET_USERNAME = _set("username")
+_SET_ERASED_AT = _set("erased_at")
 _SET_ROLE = _set("role")
 _SET_SUSPENDED = _set("suspended_by")
 _SET_BANNED = _set("banned")
-_ERASE = _set("email_name", "display_name", "second_factor")
+_NOTHING: dict[str, Any] = {
+    "display_name": None,
+    "bio": "",
+    "avatar": "",
+    "links": [],
+    "metadata": {},
+}
+_ERASE = _set("erased", "erased_at", "email_name", "second_factor", "username", *_NOTHING)
 _ADD_EMAIL = upsert(emails).on_conflict_do_nothing()
 _OF_EMAIL = (emails.c.user_id == bindparam("of")) & (emails.c.email_name == bindparam("named"))
 _VERIFY = update(emails).where(_OF_EMAIL).values(verified=True)
@@ -127,6 +161,10 @@ def project(events: Sequence[Recorded]) -> Projected:
         done = _writes(recorded)
         writes += done
         keys[f"user.{_user_of(recorded.data)}"] = keys["users"] = recorded.position
+        if isinstance(recorded.data, _OF_PROFILES):
+            keys[f"profile.{_user_of(recorded.data)}"] = recorded.position
+        if isinstance(recorded.data, _SHOWN):
+            keys["profiles"] = recorded.position
         if any(write.statement is _REVOKE for write in done):
             keys["revocations"] = recorded.position
     return Projected(_together(writes), keys)
@@ -154,10 +192,15 @@ def _writes(recorded: Recorded) -> list[Write]:
             return [_added(event, UserKind.GUEST, UserRole.MEMBER)]
         case UserRegistered():
             return [_added(event, event.kind, event.role)]
-        case ProfileChanged():
-            return [_change(_SET_NAME, event, display_name=event.display_name)]
         case UserErased(user_id=user_id):
-            erased = _change(_ERASE, event, email_name=None, display_name=None, second_factor=False)
+            nothing = {
+                "email_name": None,
+                "second_factor": False,
+                "username": None,
+                "erased_at": None,
+                **_NOTHING,
+            }
+            erased = _change(_ERASE, event, erased=True, **nothing)
             gone = [Write(each, [{"of": user_id}]) for each in (_ERASE_EMAILS, _ERASE_IDENTITIES)]
             return [erased, *gone, *_all_ended(recorded, recorded.at, None)]
         case SessionsEnded(before=before, kept_session_id=kept):
@@ -171,6 +214,8 @@ def _writes(recorded: Recorded) -> list[Write]:
         case SecondFactorTurnedOn() | SecondFactorTurnedOff():
             is_on = isinstance(event, SecondFactorTurnedOn)
             return [_change(_SET_SECOND_FACTOR, event, second_factor=is_on)]
+        case ProfileChanged() | UsernameChosen() | UsernameRetired() | UserLeft() | UserReturned():
+            return [_profile_write(event)]
         case _:
             return _standing_writes(recorded)
 
@@ -184,12 +229,14 @@ def _email_writes(recorded: Recorded) -> list[Write]:
                 kind=UserKind.NAMED,
                 email_name=email_name,
                 display_name=name,
+                pending=True,
             )
             return [_email_added(event, recorded), opened]
         case EmailAdded():
             return [_email_added(event, recorded)]
         case EmailVerified(user_id=user_id, email_name=name):
-            return [Write(_VERIFY, [{"of": user_id, "named": name}])]
+            verified = Write(_VERIFY, [{"of": user_id, "named": name}])
+            return [verified, _change(_SET_PENDING, event, pending=False)]
         case PrimaryEmailSet(email_name=name):
             return [_change(_SET_PRIMARY, event, email_name=name)]
         case EmailRemoved(user_id=user_id, email_name=name):
@@ -222,7 +269,25 @@ def _identity_writes(event: IdentityLinked | IdentityUnlinked) -> list[Write]:
         "label": event.label,
         "linked_at": event.linked_at,
     }
-    return [_change(_SET_KIND, event, kind=UserKind.NAMED), Write(_LINK, [row])]
+    return [_change(_SET_KIND, event, kind=UserKind.NAMED, pending=False), Write(_LINK, [row])]
+
+
+def _profile_write(
+    event: ProfileChanged | UsernameChosen | UsernameRetired | UserLeft | UserReturned,
+) -> Write:
+    match event:
+        case ProfileChanged():
+            said = {name: getattr(event, name) for name in _NOTHING}
+            known = {name: value for name, value in said.items() if value is not None}
+            return _change(_SAY, event, **{**_NOTHING, **known})
+        case UsernameChosen(username=username):
+            return _change(_SET_USERNAME, event, username=username)
+        case UsernameRetired():
+            return _change(_SET_USERNAME, event, username=None)
+        case UserLeft(erased_at=hour):
+            return _change(_SET_ERASED_AT, event, erased_at=hour)
+        case UserReturned():
+            return _change(_SET_ERASED_AT, event, erased_at=None)
 
 
 def _standing_writes(recorded: Recorded) -> list[Write]:

@@ -7,12 +7,29 @@ from typing import Any
 
 import orjson
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import RowMapping, Select, case, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, RowMapping, Select, case, func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.auth import GetMe, ListUsers, User, UserKind, UserNotFound, UserRole, Users
+from contracts.auth import (
+    GetMe,
+    ListUsers,
+    User,
+    UserKind,
+    UserNotFound,
+    UserRole,
+    Users,
+    UserStatus,
+)
 from contracts.auth_accounts import Export, ExportMe, ListEmails, OwnEmail, OwnEmails
 from contracts.auth_identities import IdentityKind, ListIdentities, OwnIdentities, OwnIdentity
+from contracts.auth_profile import (
+    FindProfile,
+    GetMyProfile,
+    GetProfile,
+    Link,
+    OwnProfile,
+    Profile,
+)
 from contracts.auth_sessions import (
     ListRevocations,
     ListSessions,
@@ -31,6 +48,7 @@ SESSIONS_MAX = 200
 TOKEN_LIFE_MAX = timedelta(days=8)
 SESSION_TOKEN_LIFE_MAX = timedelta(hours=2)
 
+_SEEN = users.c.status.not_in([UserStatus.LEAVING, UserStatus.BANNED, UserStatus.ERASED])
 _ORDER = (users.c.registered_at, users.c.user_id)
 _CURSOR: TypeAdapter[tuple[datetime, str]] = TypeAdapter(tuple[datetime, str])
 
@@ -42,12 +60,43 @@ _USERS = select(users, emails.c.email, emails.c.verified).outerjoin(
 
 
 async def get_me(_query: GetMe, caller: Caller, connection: AsyncConnection) -> User:
-    """The caller's own row. raises   UserNotFound"""
-    statement = _USERS.where(users.c.user_id == caller.user_id)
-    row = (await connection.execute(statement)).mappings().one_or_none()
+    """Who the caller is. raises   UserNotFound"""
+    return _user(await _only(connection, users.c.user_id == caller.user_id))
+
+
+async def get_my_profile(
+    _query: GetMyProfile, caller: Caller, connection: AsyncConnection
+) -> OwnProfile:
+    """What the caller has said of themselves. raises   UserNotFound"""
+    row = await _only(connection, users.c.user_id == caller.user_id)
+    return OwnProfile(
+        user_id=row["user_id"],
+        status=UserStatus(row["status"]),
+        username=row["username"],
+        display_name=row["display_name"],
+        bio=row["bio"],
+        avatar=row["avatar"],
+        links=_links(row),
+        metadata=row["metadata"],
+    )
+
+
+async def get_profile(query: GetProfile, _caller: Caller, connection: AsyncConnection) -> Profile:
+    """What others see of a user. raises   UserNotFound"""
+    return _profile(await _only(connection, users.c.user_id == query.user_id, _SEEN))
+
+
+async def find_profile(query: FindProfile, _caller: Caller, connection: AsyncConnection) -> Profile:
+    """The same, by username. raises   UserNotFound"""
+    is_theirs = func.lower(users.c.username) == query.username.lower()
+    return _profile(await _only(connection, is_theirs, _SEEN))
+
+
+async def _only(connection: AsyncConnection, *conditions: ColumnElement[bool]) -> RowMapping:
+    row = (await connection.execute(_USERS.where(*conditions))).mappings().one_or_none()
     if row is None:
         raise UserNotFound
-    return _user(row)
+    return row
 
 
 async def list_users(query: ListUsers, _caller: Caller, connection: AsyncConnection) -> Users:
@@ -93,9 +142,11 @@ async def list_revocations(
 
 async def export_me(_query: ExportMe, caller: Caller, connection: AsyncConnection) -> Export:
     """All that auth holds of the caller. raises   UserNotFound"""
-    user = await get_me(GetMe(), caller, connection)
+    row = await _only(connection, users.c.user_id == caller.user_id)
+    user = _user(row)
     return Export(
         user_id=user.user_id,
+        status=user.status,
         emails=(await list_emails(ListEmails(), caller, connection)).emails,
         identities=[
             {
@@ -106,7 +157,12 @@ async def export_me(_query: ExportMe, caller: Caller, connection: AsyncConnectio
             }
             for each in (await list_identities(ListIdentities(), caller, connection)).identities
         ],
+        username=user.username,
         display_name=user.display_name,
+        bio=row["bio"],
+        avatar=row["avatar"],
+        links=row["links"],
+        metadata=row["metadata"],
         role=user.role,
         registered_at=user.registered_at,
         sessions=[
@@ -188,7 +244,9 @@ def _page(query: ListUsers) -> Select[Any]:
         part = query.search
         of_address = select(emails.c.user_id).where(emails.c.email.icontains(part, autoescape=True))
         statement = statement.where(
-            users.c.user_id.in_(of_address) | users.c.display_name.icontains(part, autoescape=True)
+            users.c.user_id.in_(of_address)
+            | users.c.username.icontains(part, autoescape=True)
+            | users.c.display_name.icontains(part, autoescape=True)
         )
     if query.kind is not None:
         statement = statement.where(users.c.kind == query.kind)
@@ -197,6 +255,8 @@ def _page(query: ListUsers) -> Select[Any]:
     if query.suspended is not None:
         is_suspended = users.c.suspended_by.is_not(None)
         statement = statement.where(is_suspended if query.suspended else ~is_suspended)
+    if query.status is not None:
+        statement = statement.where(users.c.status == query.status)
     if query.after is not None:
         before = tuple_(*map(literal, _read_cursor(query.after)))
         statement = statement.where(tuple_(*_ORDER) < before)
@@ -226,11 +286,34 @@ def _user(row: RowMapping) -> User:
         email=row["email"],
         email_verified=bool(row["verified"]),
         second_factor=row["second_factor"],
+        status=UserStatus(row["status"]),
+        username=row["username"],
+        erased_at=row["erased_at"],
     )
+
+
+def _profile(row: RowMapping) -> Profile:
+    return Profile(
+        user_id=row["user_id"],
+        kind=UserKind(row["kind"]),
+        username=row["username"],
+        display_name=row["display_name"],
+        bio=row["bio"],
+        avatar=row["avatar"],
+        links=_links(row),
+        registered_at=row["registered_at"],
+    )
+
+
+def _links(row: RowMapping) -> list[Link]:
+    return [Link(label=link["label"], url=link["url"]) for link in row["links"]]
 
 
 QUERIES: Queries = {
     GetMe: Reading(get_me, ("users",)),
+    GetMyProfile: Reading(get_my_profile, ("users",)),
+    GetProfile: Reading(get_profile, ("users",)),
+    FindProfile: Reading(find_profile, ("users",)),
     ListUsers: Reading(list_users, ("users",)),
     ListSessions: Reading(list_sessions, ("users",)),
     ListRevocations: Reading(list_revocations, ("users",)),

@@ -41,6 +41,17 @@ class Settings(ChassisSettings):
         ge=60,
         le=3600,
     )
+    leave_days: float = setting(
+        30, "How long somebody who leaves may come back before they are erased.", "days", ge=0
+    )
+    username_rest_days: float = setting(
+        30, "How long a username that was given up is kept from others.", "days", ge=0
+    )
+    password_words: str = setting(
+        "backline",
+        "Words that no password is made of, with commas between: the names of the installation, its"
+        " products, those it is for.",
+    )
     smtp_url: SecretStr = setting(
         SecretStr("smtp://127.0.0.1:8025"),
         "Where mail is handed over: smtp://host:port, smtps://, with user:password@ if need be.",

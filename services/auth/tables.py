@@ -1,8 +1,34 @@
 """The read model of auth: users, their ways in, their sessions, and what was taken back."""
 
-from sqlalchemy import BigInteger, Boolean, Column, DateTime, Index, MetaData, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Computed,
+    DateTime,
+    Index,
+    MetaData,
+    Table,
+    Text,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
 
 metadata = MetaData()
+
+_STATUS = """
+    case
+        when erased then 'erased'
+        when banned then 'banned'
+        when erased_at is not null then 'leaving'
+        when suspended_by is not null then 'suspended'
+        when kind = 'guest' then 'incomplete'
+        when pending then 'pending'
+        else 'active'
+    end
+"""
+"""`contracts.auth.UserStatus`, said here and nowhere else."""
 
 users = Table(
     "users",
@@ -11,13 +37,26 @@ users = Table(
     Column("kind", Text, nullable=False),
     Column("display_name", Text),
     Column("email_name", Text),
+    Column("pending", Boolean, nullable=False, server_default=text("false")),
     Column("second_factor", Boolean, nullable=False),
     Column("role", Text, nullable=False),
     Column("suspended_by", Text),
     Column("banned", Boolean, nullable=False),
     Column("registered_at", DateTime(timezone=True), nullable=False),
+    Column("username", Text),
+    Column("bio", Text, nullable=False, server_default=""),
+    Column("avatar", Text, nullable=False, server_default=""),
+    Column("links", JSONB, nullable=False, server_default=text("'[]'")),
+    Column("metadata", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("erased_at", DateTime(timezone=True)),
+    Column("erased", Boolean, nullable=False, server_default=text("false")),
+    Column("status", Text, Computed(_STATUS, persisted=True)),
     Index("users_newest", "registered_at", "user_id"),
+    Index("users_by_status", "status", "registered_at", "user_id"),
 )
+"""`erased_at` is when somebody who has left will be erased; `erased`, that they are."""
+
+Index("users_by_username", func.lower(users.c.username))
 
 emails = Table(
     "emails",

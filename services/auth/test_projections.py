@@ -31,7 +31,7 @@ def recorded(position: int, user_id: str, event: Event) -> Recorded:
     )
 
 
-def test_adds_a_row_and_touches_two_keys_when_a_guest_comes() -> None:
+def test_adds_a_row_and_touches_its_keys_when_a_guest_comes() -> None:
     guest = GuestRegistered(user_id="usr_1", display_name=None, registered_at=AT)
     projected = project([recorded(7, "usr_1", guest)])
     (add,) = projected.writes
@@ -48,7 +48,7 @@ def test_adds_a_row_and_touches_two_keys_when_a_guest_comes() -> None:
             "registered_at": AT,
         }
     ]
-    assert projected.keys == {"user.usr_1": 7, "users": 7}
+    assert projected.keys == {"user.usr_1": 7, "profile.usr_1": 7, "users": 7}
 
 
 def test_writes_what_happened_in_the_order_it_happened() -> None:

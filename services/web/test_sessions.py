@@ -24,6 +24,7 @@ def answers() -> Answers:
     answers.answers.update(
         {
             "auth.sign-in": SESSION,
+            "auth.sign-in-with-username": SESSION,
             "auth.renew-session": SESSION | {"refresh_token": "1.mac", "token": "jwt 2"},
         }
     )
@@ -48,6 +49,13 @@ def test_keeps_the_refresh_token_where_no_script_reads_it(
         assert part.lower() in cookie.lower()
     assert answer.headers["cache-control"] == "no-store"
     assert answers.sent[-1][:2] == ("auth.sign-in", {**FIELDS, "device": "a phone"})
+
+
+def test_opens_a_session_for_a_username_as_well(client: TestClient[Any], answers: Answers) -> None:
+    fields = {"username": "ann", "password": FIELDS["password"]}
+    answer = client.post("/session/username", json=fields, headers=OURS)
+    assert (answer.status_code, answer.json()["token"]) == (200, "jwt")
+    assert answers.sent[-1][0] == "auth.sign-in-with-username"
 
 
 def test_renews_by_the_cookie_and_once_for_a_key(client: TestClient[Any], answers: Answers) -> None:

@@ -16,9 +16,10 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from contracts.auth import RegisterUser, UserRole
 from libs.kernel.ids import new_id
-from libs.kernel.messages import Access, QuerySpec, registry
-from libs.testkit.services import running_services
+from libs.kernel.messages import Access, QuerySpec, registry, service_caller
+from libs.testkit.services import bus_of, running_services
 from libs.testkit.stack import RunningDatabase, RunningNats
 from tests.e2e.callers import headers_of, token_of
 
@@ -45,15 +46,19 @@ class Stage:
         self.song_ids = [new_id("sng_") for _ in range(6)]
         self.voters = [new_id("usr_") for _ in range(4)]
         self.chance = random.Random(SEED)
+        self.known_id, self.username = new_id("usr_"), f"u{new_id()[-20:]}"
 
     def arguments(self) -> dict[str, dict[str, Any]]:
         """What every query is asked with."""
         show, artist = {"show_id": self.show_id}, {"artist_id": self.artist_id}
         return {
             "auth.export-me": {},
+            "auth.find-profile": {"username": self.username},
             "auth.get-me": {},
             "auth.list-emails": {},
             "auth.list-identities": {},
+            "auth.get-my-profile": {},
+            "auth.get-profile": {"user_id": self.known_id},
             "auth.list-sessions": {},
             "auth.list-users": {"limit": 20},
             "catalog.list-artists": {"limit": 20},
@@ -75,6 +80,7 @@ class Stage:
         """(role or voter, command, arguments) after which every query has an answer."""
         show = {"show_id": self.show_id}
         return [
+            (self.known_id, "auth.change-profile", {"username": self.username}),
             ("admin", "catalog.register-artist", {"artist_id": self.artist_id, "name": "A"}),
             ("admin", "catalog.register-venue", {"venue_id": self.venue_id, "name": "V"}),
             *(("admin", *self.song(number)) for number in range(6)),
@@ -101,6 +107,8 @@ class Stage:
                 ("admin", "catalog.record-setlist", self.setlist()),
                 ("admin", "catalog.schedule-show", self.show(f"2030-05-0{chance.randint(1, 9)}")),
                 (voter, "auth.start-guest-session", {"display_name": f"N{chance.random()}"}),
+                (self.voters[0], "auth.change-profile", {"bio": f"I sing {chance.random()}."}),
+                (self.known_id, "auth.change-profile", {"bio": f"I play {chance.random()}."}),
             ]
         )
 
@@ -208,6 +216,10 @@ async def test_result_and_changes_are_a_fresh_result_for_every_query(
             site = Site(client, nats_server)
             guest = (await client.post("/v1/auth/start-guest-session")).json()
             stage.voters[0] = guest["user_id"]
+            async with bus_of("auth", nats_server) as bus:
+                role, name = UserRole.MEMBER, "K"
+                known = RegisterUser(user_id=stage.known_id, display_name=name, role=role)
+                await bus.send(known, caller=service_caller("auth"))
             for action in stage.opening():
                 response = await site.do(*action)
                 assert response.status_code == 200, response.text

@@ -95,6 +95,30 @@ def _session(name: str, **args: Any) -> Step:
     return SERVICE, f"auth.{name}", {"session_id": "ses_1", **args}
 
 
+def _known(user_id: str) -> Story:
+    """Somebody says who they are, is called something else, leaves, comes back, and is erased."""
+    said = {
+        "bio": "I saw all 22 shows.",
+        "avatar": "https://example.org/ann.png",
+        "links": [{"label": "Diary", "url": "https://example.org/europe72"}],
+        "metadata": {"seat": "12"},
+    }
+    about: dict[str, Any] = {"user_id": user_id}
+    one = {"username": "ann.b", "username_name": "username-one"}
+    other = {"username": "berta", "username_name": "username-two"}
+    free_at = "2026-12-21T20:15:04Z"  # Thirty days after the fourth step, which gives it up.
+    steps: list[Step] = [
+        (user_id, "auth.set-profile", {**about, **one, **said}),
+        (user_id, "auth.set-profile", {**about, **other}),
+        (user_id, "auth.leave", {}),
+        (SERVICE, "auth.return-user", about),
+        (SERVICE, "auth.free-username", {**about, "name": "username-one", "due_at": free_at}),
+        (SERVICE, "auth.erase-user", about),
+    ]
+    account = _account(user_id, _proof("mail_1", "verify-email"))
+    return Story("auth", "user", user_id, [*account.steps, *steps])
+
+
 def _way(identity_id: str, kind: str, **more: Any) -> Step:
     shown = {"identity_id": identity_id, "kind": kind, "issuer": "", "label": "A way in", **more}
     return SERVICE, "auth.link-identity", shown
@@ -153,6 +177,7 @@ STORIES: Sequence[Story] = (
         (SERVICE, "auth.replace-backup-codes", {"backup_id": "backup_2"}),
         ("usr_careful", "auth.turn-off-second-factor", {}),
     ),
+    _known("usr_known"),
     _account(
         "usr_account",
         _proof("mail_1", "verify-email"),
@@ -176,7 +201,11 @@ STORIES: Sequence[Story] = (
         "usr_renamed",
         [
             ("", "auth.start-guest-session", {"display_name": "Ann"}),
-            ("usr_renamed", "auth.change-profile", {"display_name": "Ann B."}),
+            (
+                "usr_renamed",
+                "auth.set-profile",
+                {"user_id": "usr_renamed", "display_name": "Ann B."},
+            ),
         ],
     ),
     Story(

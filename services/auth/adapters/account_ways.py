@@ -44,6 +44,7 @@ from contracts.auth_private import (
     UseProof,
     WantMail,
 )
+from contracts.auth_profile import ChangeProfile, SignInWithUsername
 from contracts.auth_sessions import RenewSession, SignInMethod
 from libs.eventlog.vault import Vault
 from libs.kernel.attempts import Attempts
@@ -53,7 +54,8 @@ from libs.owner import Answered, Completer, Resolver
 from services.auth.adapters.digests import Shown
 from services.auth.adapters.entry import Entry, aggregate_id, derived
 from services.auth.adapters.mailer import Mailer, Undeliverable
-from services.auth.adapters.passwords import Passwords
+from services.auth.adapters.passwords import Passwords, words_about
+from services.auth.adapters.usernames import Usernames
 from services.auth.domain.state import User
 
 EVEN_SECONDS: Final = 0.15
@@ -77,6 +79,7 @@ class AccountWays:
         self._users = entry.users
         self._digests = entry.digests
         self._vault = vault
+        self._usernames = Usernames(entry.digests)
         self._passwords = passwords
         self._mailer = mailer
         self._clock = clock
@@ -95,12 +98,14 @@ class AccountWays:
         return {
             SignUp: self.sign_up,
             SignIn: self.sign_in,
+            SignInWithUsername: self.sign_in_with_username,
             SendSignInMail: self.send_sign_in_mail,
             SendPasswordReset: self.send_password_reset,
             SignInWithProof: self.sign_in_with_proof,
             SignInWithCode: self.sign_in_with_code,
             ResetPassword: self.reset_password,
             ChangePassword: self.change_password,
+            ChangeProfile: self._usernames.change_profile,
             EraseMe: self.erase_me,
             AddEmail: self.add_email,
             RemoveEmail: self.change_emails,
@@ -119,7 +124,9 @@ class AccountWays:
             user_id=aggregate_id(command, origin),
             email=command.email,
             email_name=name,
-            password_hash=await self._passwords.hash(command.password),
+            password_hash=await self._passwords.hash(
+                command.password, words_about(command.email, command.display_name)
+            ),
             display_name=command.display_name,
             mail_id=derived(origin, "mail"),
         )
@@ -156,9 +163,10 @@ class AccountWays:
 
     async def change_password(self, command: ChangePassword, origin: Origin) -> SetPassword:
         self._entry.confirmed(origin, command.confirmation)
+        user = await self._users.get(origin.actor)
         return SetPassword(
             user_id=origin.actor,
-            password_hash=await self._passwords.hash(command.password),
+            password_hash=await self._passwords.hash(command.password, _words_of(user)),
             mail_id=derived(origin, "mail"),
             keep=command.keep,
         )
@@ -191,7 +199,19 @@ class AccountWays:
     async def sign_in(self, command: SignIn, origin: Origin) -> OpenSession:
         name = self._digests.email_name(command.email)
         self._entry.tried.take(name)
-        user = await self._users.of_name(name)
+        return await self._sign_in(command, name, await self._users.of_name(name), origin)
+
+    async def sign_in_with_username(
+        self, command: SignInWithUsername, origin: Origin
+    ) -> OpenSession:
+        name = self._usernames.name(command.username)
+        self._entry.tried.take(name)
+        return await self._sign_in(command, name, await self._users.of_username(name), origin)
+
+    async def _sign_in(
+        self, command: SignIn | SignInWithUsername, name: str, user: User | None, origin: Origin
+    ) -> OpenSession:
+        """Whoever a name belongs to, if it is their password; as late when it is nobody's."""
         known = None if user is None else user.password_hash
         if not await self._passwords.is_right(known, command.password) or user is None:
             raise CredentialsWrong
@@ -224,7 +244,8 @@ class AccountWays:
         shown = self._digests.read_proof(command.proof)
         if shown.kind is not MailKind.RESET_PASSWORD:
             raise ProofRefused
-        password_hash = await self._passwords.hash(command.password)
+        words = _words_of(await self._users.get(shown.user_id))
+        password_hash = await self._passwords.hash(command.password, words)
         session_id = aggregate_id(command, origin)
         await self._use(shown, origin, password_hash=password_hash, keep=session_id)
         return await self._opened(command, origin, shown.user_id)
@@ -286,10 +307,13 @@ class AccountWays:
         """Send it. A crash between sending and recording sends it twice; it is never left out."""
         user = await self._users.get(command.user_id)
         address = user.address_of(command.mail_id)
-        if address is None or await self._users.is_mail_done(command.mail_id):
+        is_back = command.kind is MailKind.LEFT and user.erased_at is None
+        if address is None or is_back or await self._users.is_mail_done(command.mail_id):
             return Answered(MailReceipt())
         mail_id, user_id = command.mail_id, command.user_id
-        mail = self._mailer.write(command.kind, address, self._digests, user_id, mail_id)
+        mail = self._mailer.write(
+            command.kind, address, self._digests, user_id, mail_id, user.erased_at
+        )
         try:
             await self._mailer.send(mail)
         except Undeliverable:
@@ -302,6 +326,10 @@ class AccountWays:
             await self._vault.destroy(command.user_id)
             logger.info("The key of an erased person is destroyed.", user_id=command.user_id)
         return Answered(AccountReceipt(user_id=command.user_id))
+
+
+def _words_of(user: User) -> list[str]:
+    return words_about(user.email, user.username, user.display_name)
 
 
 def _newest_sign_in(user: User, origin: Origin) -> str | None:

@@ -1,5 +1,5 @@
 """What can be made again from the installation's secret and is therefore kept nowhere: the names of
-addresses and other ways in, the proofs in mails, refresh tokens, what codes are made of.
+addresses, usernames and other ways in, the proofs in mails, refresh tokens, what codes are made of.
 """
 
 import hmac
@@ -47,6 +47,10 @@ class Digests:
     def identity_id(self, kind: IdentityKind, issuer: str, subject: str) -> str:
         """What an identity is claimed under: who it is, according to whom."""
         return self._name("identity", kind, issuer, subject)
+
+    def username_name(self, skeleton: str) -> str:
+        """What a username is claimed under, and all others that look like it."""
+        return self._name("username", skeleton)
 
     # ------------------------------------------------------------------------------ mails
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 from contracts.auth import Banned
 from contracts.auth_accounts import TooManyAttempts
 from contracts.auth_private import OpenSession
+from contracts.auth_profile_private import ReturnUser
 from contracts.auth_sessions import RefreshRefused, SecondFactorNeeded, SignInMethod
 from libs.bus import Bus
 from libs.kernel.attempts import Attempts
@@ -73,6 +74,9 @@ class Entry:
         opened_at = datetime.fromisoformat(opened["opened_at"])
         if user.is_erased or user.has_over(opened["session_id"], opened_at):
             raise RefreshRefused
+        if user.erased_at is not None:  # What they had open was ended: so they have signed in anew.
+            returned = await self.say(ReturnUser(user_id=user.user_id), origin)
+            opened = {**opened, "position": returned["position"]}
         session = self._tokens.session(opened, user, self.digests, origin.at)
         if opened["is_new"]:
             session["confirmation"] = self.tickets.confirmation(user.user_id)

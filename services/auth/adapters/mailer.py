@@ -4,6 +4,7 @@ import asyncio
 import smtplib
 import ssl
 from dataclasses import dataclass
+from datetime import datetime
 from email.message import EmailMessage
 from email.utils import formatdate
 from typing import Final
@@ -24,7 +25,7 @@ class Undeliverable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """What a mail of one kind says. `{link}` and `{code}` are filled in."""
+    """What a mail of one kind says. `{link}`, `{code}` and `{day}` are filled in."""
 
     subject: str
     body: str
@@ -58,6 +59,12 @@ TEXTS: Final = {
         "The password of your account has just been changed, and other devices were signed out.\n\n"
         "If it was not you, set another one now:\n{link}\n",
     ),
+    MailKind.LEFT: Text(
+        "You have left",
+        "Your account is closed, and nobody sees it any more. On {day} everything\n"
+        "personal in it will be destroyed.\n\n"
+        "To keep it, sign in before then:\n{link}\n",
+    ),
 }
 
 _PAGES: Final = {
@@ -81,9 +88,18 @@ class Mailer:
         self._base_url = base_url.rstrip("/")
 
     def write(
-        self, kind: MailKind, address: str, digests: Digests, user_id: str, mail_id: str
+        self,
+        kind: MailKind,
+        address: str,
+        digests: Digests,
+        user_id: str,
+        mail_id: str,
+        hour: datetime | None = None,
     ) -> EmailMessage:
-        """A mail. Its id is the same however often it is written: a second copy is known as one."""
+        """A mail. Its id is the same however often it is written: a second copy is known as one.
+
+        hour   of which it tells, if it does
+        """
         text = TEXTS[kind]
         page = _PAGES.get(kind)
         if page is None:
@@ -98,7 +114,8 @@ class Mailer:
         message["Date"] = formatdate()
         message["Message-ID"] = f"<{mail_id}@{urlsplit(self._base_url).hostname}>"
         message["Auto-Submitted"] = "auto-generated"
-        message.set_content(text.body.format(link=link, code=code))
+        day = "" if hour is None else f"{hour:%-d %B %Y}"
+        message.set_content(text.body.format(link=link, code=code, day=day))
         return message
 
     async def send(self, message: EmailMessage) -> None:

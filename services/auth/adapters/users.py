@@ -24,6 +24,11 @@ class Users:
         user = await self.get(standing.holder or NOBODY)  # As long for nobody as for somebody.
         return None if standing.holder is None else user
 
+    async def of_username(self, username_name: str) -> User | None:
+        """The user who is known by a username now: not who had it once. raises   Unavailable"""
+        user = await self.of_name(username_name)
+        return user if user is not None and user.username_name == username_name else None
+
     async def get(self, user_id: str) -> User:
         """A user; of nobody, the state of nobody. raises   Unavailable"""
         user = self._decider.state()

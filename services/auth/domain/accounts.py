@@ -14,7 +14,6 @@ from contracts.auth import ActorSuspended, Banned, UserKind, UserRegistered, Use
 from contracts.auth_accounts import (
     AccountAlready,
     AccountOpened,
-    ChangeProfile,
     EmailTaken,
     EmailVerified,
     MailKind,
@@ -25,7 +24,6 @@ from contracts.auth_accounts import (
     PasswordDropped,
     PasswordSet,
     PrimaryEmailSet,
-    ProfileChanged,
     ProofFailed,
     ProofRefused,
     ProofUsed,
@@ -46,7 +44,7 @@ from contracts.auth_private import (
 )
 from contracts.auth_sessions import EndAllSessions, EndSessionsOfUser, SessionsEnded
 from libs.kernel.messages import Event, Origin
-from services.auth.domain.state import MAILS_AN_HOUR_MAX, Address, Mail, User
+from services.auth.domain.state import MAILS_AN_HOUR_MAX, Address, Mail, Profile, User
 
 type AccountCommand = (
     ImportUser
@@ -55,7 +53,6 @@ type AccountCommand = (
     | WantMail
     | UseProof
     | SetPassword
-    | ChangeProfile
     | EraseUser
     | EndAllSessions
     | EndSessionsOfUser
@@ -68,7 +65,6 @@ type AccountEvent = (
     | MailWanted
     | ProofUsed
     | ProofFailed
-    | ProfileChanged
     | SessionsEnded
     | UserErased
 )
@@ -106,8 +102,6 @@ def decide_account(command: AccountCommand, user: User, origin: Origin) -> Seque
             return _want(mail_id, kind, user, origin)
         case UseProof():
             return _use(command, user, origin)
-        case ChangeProfile(display_name=name):
-            return _change_profile(name, user, origin)
         case EndAllSessions() | EndSessionsOfUser():
             if user.kind is None:
                 raise NoAccount
@@ -306,16 +300,6 @@ def _sessions_ended(user_id: str, at: datetime, keep: str | None) -> SessionsEnd
     return SessionsEnded(user_id=user_id, kept_session_id=keep, before=at)
 
 
-def _change_profile(name: str, user: User, origin: Origin) -> Sequence[Event]:
-    if user.kind is None or user.is_erased:
-        raise NoAccount
-    if origin.is_suspended:
-        raise ActorSuspended
-    if name == user.display_name:
-        return []
-    return [ProfileChanged(user_id=user.user_id, display_name=name)]
-
-
 def _erase(user: User) -> Sequence[Event]:
     if user.kind is None:
         raise NoAccount
@@ -350,14 +334,13 @@ def evolve_account(user: User, event: AccountEvent) -> User:
             user.mails[mail_id].is_used = True
         case ProofFailed(mail_id=mail_id):
             user.mails[mail_id].failures += 1
-        case ProfileChanged():
-            user.display_name = event.display_name
         case SessionsEnded():
             user.sessions_before, user.kept_session_id = event.before, event.kept_session_id
         case UserErased():
             user.is_erased = True
             user.display_name = user.password_hash = user.email_name = user.second_factor = None
             user.mails, user.emails, user.identities = {}, {}, {}
+            user.profile, user.erased_at = Profile(), None
         case SignUpRepeated():
             pass
     return user

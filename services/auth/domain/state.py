@@ -7,6 +7,7 @@ from typing import Final
 from contracts.auth import UserKind, UserRole
 from contracts.auth_accounts import MailKind
 from contracts.auth_identities import IdentityKind
+from contracts.auth_profile import Link
 
 CODE_ATTEMPTS_MAX: Final = 5
 MAILS_AN_HOUR_MAX: Final = 6
@@ -86,13 +87,26 @@ class SecondFactor:
 
 
 @dataclass(slots=True)
+class Profile:
+    """What a user says of themselves, beside their names."""
+
+    bio: str = ""
+    avatar: str = ""
+    links: list[Link] = field(default_factory=list)
+    metadata: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
 class User:
     """The state. `kind` is None until the user is registered.
 
     emails           by the digests under which they are claimed
     email_name       the primary one of them
     identities       by the digests under which they are claimed
+    username_name    the digest under which the username is claimed
+    resting          usernames that were given up, by their digests, and when others may have them
     sessions_before  sessions opened before this are over, but for the kept one
+    erased_at        when somebody who has left will be erased; None: they have not
     """
 
     user_id: str = ""
@@ -111,6 +125,11 @@ class User:
     mails: dict[str, Mail] = field(default_factory=dict)
     sessions_before: datetime | None = None
     kept_session_id: str | None = None
+    username: str | None = None
+    username_name: str | None = None
+    resting: dict[str, datetime] = field(default_factory=dict)
+    profile: Profile = field(default_factory=Profile)
+    erased_at: datetime | None = None
 
     @property
     def email(self) -> str | None:

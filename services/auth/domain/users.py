@@ -7,7 +7,7 @@ Invariants  a user is registered once; nobody changes their own standing, so an 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, assert_never
 
@@ -45,12 +45,19 @@ from contracts.auth_accounts import AccountReceipt, MailReceipt, NameClaimed
 from contracts.auth_confirmation import BackupCodes
 from contracts.auth_identities_private import BeginEmail, ReplaceBackupCodes, SetSecondFactor
 from contracts.auth_private import (
+    EraseUser,
     ImportOutcome,
     ImportReceipt,
     ImportUser,
     OpenAccount,
     WantMail,
 )
+from contracts.auth_profile import (
+    Leave,
+    LeaveReceipt,
+    UserLeft,
+)
+from contracts.auth_profile_private import FreeUsername, ReturnUser, SetProfile
 from contracts.auth_sessions import EndAllSessions, EndSessionsOfUser, SessionsReceipt
 from libs.kernel.claims import Claims
 from libs.kernel.decider import Decider, members
@@ -76,6 +83,21 @@ from services.auth.domain.identities import (
     evolve_identity,
     identity_names,
 )
+from services.auth.domain.leaving import (
+    LeavingCommand,
+    LeavingEvent,
+    decide_erasure,
+    decide_leaving,
+    evolve_leaving,
+)
+from services.auth.domain.profile import (
+    ProfileCommand,
+    ProfileEvent,
+    Terms,
+    decide_profile,
+    evolve_profile,
+    names_of_profile,
+)
 from services.auth.domain.second_factor import (
     FactorCommand,
     FactorEvent,
@@ -87,10 +109,14 @@ from services.auth.domain.state import User
 type EntryCommand = StartGuestSession | StartDevelopmentSession | RefreshSession | RegisterUser
 type StandingCommand = SetRole | SuspendUser | ReinstateUser | BanUser | UnbanUser
 type AnyAccountCommand = AccountCommand | EmailCommand | IdentityCommand | FactorCommand
-type UserCommand = EntryCommand | StandingCommand | AnyAccountCommand
+type UserCommand = (
+    EntryCommand | StandingCommand | AnyAccountCommand | ProfileCommand | LeavingCommand
+)
 type StandingEvent = RoleSet | UserSuspended | UserReinstated | UserBanned | UserUnbanned
 type AnyAccountEvent = AccountEvent | EmailEvent | IdentityEvent | FactorEvent
-type UserEvent = GuestRegistered | UserRegistered | StandingEvent | AnyAccountEvent
+type UserEvent = (
+    GuestRegistered | UserRegistered | StandingEvent | AnyAccountEvent | ProfileEvent | LeavingEvent
+)
 
 GUEST_RETRY: Final = timedelta(minutes=10)
 """How long the id of the command that made a guest can still be used to become that guest."""
@@ -103,6 +129,7 @@ type Answer = (
     | BackupCodes
     | ImportReceipt
     | SessionsReceipt
+    | LeaveReceipt
 )
 
 _RANKS: Final = tuple(UserRole)
@@ -123,7 +150,11 @@ class Admission:
 
 
 def decide(
-    development_role_max: UserRole | None, command: UserCommand, user: User, origin: Origin
+    development_role_max: UserRole | None,
+    terms: Terms,
+    command: UserCommand,
+    user: User,
+    origin: Origin,
 ) -> Sequence[Event]:
     """The rules. raises the rejections of `contracts.auth`.
 
@@ -142,6 +173,12 @@ def decide(
             return []
         case SetRole() | SuspendUser() | ReinstateUser() | BanUser() | UnbanUser():
             return _change_standing(command, user, origin)
+        case SetProfile() | FreeUsername():
+            return decide_profile(terms, command, user, origin)
+        case Leave() | ReturnUser():
+            return decide_leaving(terms, command, user, origin)
+        case EraseUser():
+            return decide_erasure(terms, command, user, origin)
         case _:
             decided: Sequence[Event] = _DECIDERS[type(command)](command, user, origin)
             return decided
@@ -161,6 +198,7 @@ def names(command: object, user: User) -> Sequence[str]:
         *account_names(command, user),
         *email_names(command, user),
         *identity_names(command, user),
+        *names_of_profile(command),
     ]
 
 
@@ -308,6 +346,8 @@ _EVOLVERS: Final[dict[type, Callable[[User, Any], User]]] = {
     **dict.fromkeys(members(EmailEvent), evolve_email),
     **dict.fromkeys(members(IdentityEvent), evolve_identity),
     **dict.fromkeys(members(FactorEvent), evolve_factor),
+    **dict.fromkeys(members(ProfileEvent), evolve_profile),
+    **dict.fromkeys(members(LeavingEvent), evolve_leaving),
 }
 
 
@@ -341,8 +381,18 @@ def answer(command: UserCommand, events: Sequence[UserEvent], user: User, origin
             return ImportReceipt(user_id=user.user_id, outcome=outcome)
         case EndAllSessions() | EndSessionsOfUser():
             return SessionsReceipt(user_id=user.user_id)
+        case Leave():
+            return LeaveReceipt(user_id=user.user_id, erased_at=_hour_of_erasure(events, user))
         case _:
             return AccountReceipt(user_id=user.user_id)
+
+
+def _hour_of_erasure(events: Sequence[UserEvent], user: User) -> datetime:
+    """As it was told to them when they left, even if they have come back since."""
+    told = (event.erased_at for event in events if isinstance(event, UserLeft))
+    hour = next(told, user.erased_at)
+    assert hour is not None, "who had left already is still leaving"
+    return hour
 
 
 def _receipt(user_id: str, role: UserRole, user: User, *, suspended: bool) -> UserReceipt:
@@ -356,11 +406,22 @@ def admit(user: User) -> Admission:
     return Admission(user.user_id, user.kind, user.display_name, [role])
 
 
-def user_decider(development_role_max: UserRole | None) -> Decider[UserCommand, UserEvent, User]:
-    """The aggregate, in an installation that trusts development users so far, or has none."""
+def user_decider(
+    development_role_max: UserRole | None, terms: Terms | None = None
+) -> Decider[UserCommand, UserEvent, User]:
+    """The aggregate, in an installation that trusts development users so far, or has none.
+
+    terms   how long it waits; None: as long as most do
+    """
     return Decider(
         aggregate="user",
-        commands=(*members(EntryCommand), *members(StandingCommand), *_DECIDERS),
+        commands=(
+            *members(EntryCommand),
+            *members(StandingCommand),
+            *_DECIDERS,
+            *members(ProfileCommand),
+            *members(LeavingCommand),
+        ),
         events=(
             GuestRegistered,
             UserRegistered,
@@ -368,7 +429,7 @@ def user_decider(development_role_max: UserRole | None) -> Decider[UserCommand, 
             *_EVOLVERS,
         ),
         state=User,
-        decide=partial(decide, development_role_max),
+        decide=partial(decide, development_role_max, terms or Terms()),
         evolve=evolve,
         answer=answer,
         claims=Claims(names, NameClaimed),

@@ -38,6 +38,7 @@ DEVICE_LENGTH_MAX: Final = 200
 
 WAYS: Final = {
     "sign-in": "auth.sign-in",
+    "username": "auth.sign-in-with-username",
     "proof": "auth.sign-in-with-proof",
     "code": "auth.sign-in-with-code",
     "reset": "auth.reset-password",

@@ -10,6 +10,7 @@ import { confirmed, keepConfirmation } from "./confirm.js";
 import { finishProvider, offerWays } from "./entering.js";
 import { connect, readState } from "./page-state.js";
 import { sessionRow, showUsers } from "./people.js";
+import { saveProfile, sayGoodbye, showProfile } from "./profile.js";
 import { showWays } from "./ways.js";
 import { openSession } from "./who.js";
 /** @import { Credentials } from "../client/index.js" */
@@ -34,7 +35,12 @@ let halfDone = {};
 
 /** @type {Record<string, (fields: Fields) => Promise<string>>} */
 const forms = {
-  "sign-in": (fields) => signedIn(openSession("sign-in", fields)),
+  "sign-in": ({ email = "", ...fields }) =>
+    signedIn(
+      email.includes("@")
+        ? openSession("sign-in", { email, ...fields })
+        : openSession("username", { username: email, ...fields }),
+    ),
   "second-factor": ({ code = "" }) => signedIn(openSession("second-factor", { ...halfDone, code })),
   code: ({ code = "" }) => signedIn(openSession("code", { email: mailedTo, code })),
   proof: () => signedIn(openSession("proof", { proof })),
@@ -53,16 +59,22 @@ const forms = {
     await command("auth.send-password-reset", fields);
     return "If this address has an account, a mail is on its way.";
   },
-  "change-profile": async (fields) => {
-    await command("auth.change-profile", fields);
+  "change-profile": async () => {
+    const display_name = await saveProfile(command);
     const present = client.session.getSnapshot();
-    if (present !== null) client.session.signIn({ ...present, display_name: fields.display_name ?? null });
+    if (present !== null) client.session.signIn({ ...present, display_name });
     return "Saved.";
   },
   "change-password": async (fields) => {
     const keep = client.session.getSnapshot()?.session_id ?? null;
     await confirmed(client, "auth.change-password", { ...fields, keep });
     return "Your password is another one now, and other devices are signed out.";
+  },
+  leave: async () => {
+    const { erased_at } = await command("auth.leave", {});
+    await forgetSession();
+    sayGoodbye(erased_at);
+    return "";
   },
   "erase-me": async () => {
     await confirmed(client, "auth.erase-me", {});
@@ -93,10 +105,14 @@ async function signedIn(opening) {
   return "Welcome.";
 }
 
-async function signedOut() {
+async function forgetSession() {
   keepConfirmation(null);
   await openSession("end").catch(() => null); // The session is over; the cookie alone opens nothing.
   client.session.signOut();
+}
+
+async function signedOut() {
+  await forgetSession();
   location.assign("/");
   return "Goodbye.";
 }
@@ -164,9 +180,8 @@ if (sessions !== null) {
     const who = me.getSnapshot().result;
     if (!who) return;
     setText(/** @type {Element} */ (document.getElementById("me-email")), who.email ?? "");
-    const name = /** @type {HTMLInputElement | null} */ (document.querySelector('[name="display_name"]'));
-    if (name !== null && document.activeElement !== name) name.value = who.display_name ?? "";
   });
+  showProfile(client);
   mine.subscribe(() => {
     const rows = mine.getSnapshot().result?.sessions ?? [];
     sessions.replaceChildren(

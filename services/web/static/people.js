@@ -60,10 +60,12 @@ export function showUsers(body, client, command) {
       },
     );
   let stop = () => {};
-  /** @param {string} search */
-  const list = (search) => {
+  const form = /** @type {HTMLFormElement} */ (element("search"));
+  const list = () => {
     stop();
-    const listed = client.query("auth.list-users", { limit: 100, ...(search && { search }) }, { personal: true });
+    const wanted = [...new FormData(form)].map(([name, value]) => [name, String(value).trim()]);
+    const args = Object.fromEntries(wanted.filter(([, value]) => value !== ""));
+    const listed = client.query("auth.list-users", { limit: 100, ...args }, { personal: true });
     const draw = () => {
       const { result, problem } = listed.getSnapshot();
       if (problem) {
@@ -75,9 +77,8 @@ export function showUsers(body, client, command) {
     stop = listed.subscribe(draw);
     draw();
   };
-  const search = /** @type {HTMLInputElement} */ (element("search").querySelector("input"));
-  search.addEventListener("input", () => list(search.value.trim()));
-  list("");
+  form.addEventListener("input", list);
+  list();
 }
 
 /** @param {any} user @param {SendCommand} send */
@@ -87,7 +88,7 @@ function userRow(user, send) {
   role.value = user.role;
   role.setAttribute("aria-label", "Role");
   role.addEventListener("change", () => void send("auth.set-role", { ...about, role: role.value }));
-  const standing = user.banned ? "banned" : user.suspended ? "suspended" : "good";
+  const names = [user.username, user.email].filter(Boolean).join(" · ") || user.user_id;
   const acts = make(
     "td",
     user.suspended
@@ -100,10 +101,10 @@ function userRow(user, send) {
   );
   return make(
     "tr",
-    make("td", make("strong", user.display_name ?? user.kind), make("br"), make("small", user.email ?? user.user_id)),
+    make("td", make("strong", user.display_name ?? user.kind), make("br"), make("small", names)),
     make("td", WHEN.format(new Date(user.registered_at))),
     make("td", role),
-    make("td", standing),
+    make("td", user.status),
     acts,
   );
 }

@@ -11,7 +11,10 @@ import { setAttribute, setText } from "./bind.js";
 /**
  * Sign in by one of the ways of `/session`.
  *
- * @param {"sign-in" | "second-factor" | "proof" | "code" | "reset" | "passkey" | "wallet" | "provider" | "renew" | "end"} way
+ * @typedef {"sign-in" | "username" | "second-factor" | "proof" | "code" | "reset" | "passkey" | "wallet" | "provider"
+ *   | "renew" | "end"} Way
+ *
+ * @param {Way} way
  * @param {Record<string, unknown>} [fields]
  * @param {string} [key] the same for a request that is made again because its answer got lost
  * @returns {Promise<Credentials>}
