@@ -40,7 +40,8 @@ DisplayName = Annotated[
 DevelopmentName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 """The name of a development user, and its id as well."""
 
-Reason = Annotated[str, StringConstraints(strip_whitespace=True, max_length=300)]
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
+"""Why something was done to somebody. It stays in the log for good: no names in it."""
 
 USERS_OF_A_PAGE_MAX = 200
 
@@ -147,7 +148,8 @@ class Session(View):
 
     Who signed in has a session that can be renewed (`auth.renew-session`), listed and ended; guests
     and development users have the token alone. A sign-in also gives a confirmation, which dangerous
-    steps ask for, good for ten minutes.
+    steps ask for, good for ten minutes. `impersonated_by` is the administrator who acts as this
+    user (`contracts.auth_acts`).
     """
 
     user_id: UserId
@@ -159,6 +161,7 @@ class Session(View):
     session_id: Id | None = None
     refresh_token: str | None = None
     confirmation: str | None = None
+    impersonated_by: UserId | None = None
     position: int = 0
 
 
@@ -239,6 +242,7 @@ class SetRole(Command[UserReceipt]):
 
     user_id: UserId
     role: UserRole
+    reason: Reason | None = None
 
 
 @command(
@@ -251,7 +255,7 @@ class SuspendUser(Command[UserReceipt]):
     """Let a user look but not act. A moderator suspends members; an administrator anyone."""
 
     user_id: UserId
-    reason: Reason | None = None
+    reason: Reason
 
 
 @command(
@@ -292,7 +296,7 @@ class UnbanUser(Command[UserReceipt]):
     """Open a closed account again."""
 
     user_id: UserId
-    reason: Reason
+    reason: Reason | None = None
 
 
 # ---------------------------------------------------------------------------------- events
@@ -318,21 +322,27 @@ class UserRegistered(Event):
     registered_at: datetime
 
 
+# In those that are about somebody's standing, `actor` is who did it: a user, or a service of ours.
+
+
 @event("auth.role_set")
 class RoleSet(Event):
     """A user is trusted with more than before, or with less."""
 
     user_id: UserId
     role: UserRole
+    actor: UserId
+    reason: str | None = None
 
 
 @event("auth.user_suspended")
 class UserSuspended(Event):
-    """A user may look but not act, in the whole house."""
+    """A user may look but not act, in the whole house. `by` is as whom the actor did it."""
 
     user_id: UserId
     by: UserRole
-    reason: str | None
+    actor: UserId
+    reason: str
 
 
 @event("auth.user_reinstated")
@@ -340,7 +350,8 @@ class UserReinstated(Event):
     """A suspended user may act again."""
 
     user_id: UserId
-    reason: str | None
+    actor: UserId
+    reason: str | None = None
 
 
 @event("auth.user_banned")
@@ -348,6 +359,7 @@ class UserBanned(Event):
     """An account is closed."""
 
     user_id: UserId
+    actor: UserId
     reason: str
 
 
@@ -356,7 +368,8 @@ class UserUnbanned(Event):
     """A closed account is open again."""
 
     user_id: UserId
-    reason: str
+    actor: UserId
+    reason: str | None = None
 
 
 # ---------------------------------------------------------------------------------- views, queries

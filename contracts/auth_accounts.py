@@ -502,6 +502,7 @@ class Export(View):
     role: str
     registered_at: datetime
     sessions: Annotated[list[dict[str, str | None]], Field(max_length=1000)]
+    api_keys: Annotated[list[dict[str, str | None]], Field(max_length=1000)]
 
 
 @query("auth.export-me", access=Access.SIGNED_IN, watches=("user.{caller}",), private=True)

@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import StringConstraints
 
-from contracts.auth import Banned, Session, UserId
+from contracts.auth import ActorSuspended, Banned, Reason, Session, UserId
 from libs.kernel.errors import NotFound, Problem, Unauthenticated
 from libs.kernel.ids import Id
 from libs.kernel.messages import (
@@ -126,11 +126,17 @@ class EndAllSessions(Command[SessionsReceipt]):
     keep: SessionId | None = None
 
 
-@command("auth.end-sessions-of-user", key="user_id", access=Access.ADMIN)
+@command(
+    "auth.end-sessions-of-user",
+    key="user_id",
+    access=Access.ADMIN,
+    rejections=(ActorSuspended,),
+)
 class EndSessionsOfUser(Command[SessionsReceipt]):
     """Sign somebody out everywhere."""
 
     user_id: UserId
+    reason: Reason | None = None
 
 
 @event("auth.session_opened", person="user_id")
@@ -167,11 +173,16 @@ class SessionEnded(Event):
 
 @event("auth.sessions_ended")
 class SessionsEnded(Event):
-    """All sessions of a user that were opened before are over, except one."""
+    """All sessions of a user that were opened before are over, except one.
+
+    actor   who did it to them, and why; None: the user did, or it comes of something they did
+    """
 
     user_id: UserId
     kept_session_id: SessionId | None
     before: datetime
+    actor: UserId | None = None
+    reason: str | None = None
 
 
 @view

@@ -62,8 +62,10 @@ class _Document:
     """What the document is put together from."""
 
     def __init__(self, messages: Registry) -> None:
-        commands, events = list(messages.commands.values()), list(messages.events.values())
-        queries = list(messages.queries.values())
+        # By name: in which order contracts were imported is chance.
+        commands = [messages.commands[name] for name in sorted(messages.commands)]
+        events = [messages.events[name] for name in sorted(messages.events)]
+        queries = [messages.queries[name] for name in sorted(messages.queries)]
         self.schemas = Components([*commands, *events, *queries])
         self.channels: Json = {}
         self.operations: Json = {}
@@ -175,8 +177,12 @@ class _Document:
                         "type": "string",
                         "description": "The correlation id of what set it off.",
                     },
+                    "impersonator": {
+                        "type": "string",
+                        "description": "The administrator who sent it in the actor's name.",
+                    },
                 },
-                optional=("trace", "correlation"),
+                optional=("trace", "correlation", "impersonator"),
             )
         )
 
@@ -198,7 +204,9 @@ class _Document:
                     "causationid": text,
                     "correlationid": text,
                     "data": self.schemas.message(spec),
-                }
+                    "impersonator": text,
+                },
+                optional=("impersonator",),
             )
         )
 

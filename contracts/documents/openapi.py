@@ -81,7 +81,13 @@ def openapi_document(messages: Registry, *, version: str) -> Json:
             "schemas": {**schemas.schemas, "Problem": _PROBLEM},
             "responses": {"Problem": _problem("It was refused.")},
             "securitySchemes": {
-                "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": "The token of a session; or an API key (`bk_…`), which does"
+                    " what its scopes name.",
+                }
             },
         },
     }

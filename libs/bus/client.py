@@ -134,6 +134,7 @@ class Bus:
             roles=caller.roles,
             trace=traceparent,
             correlation=correlation,
+            impersonator=caller.impersonator,
         )
         encoded = orjson.dumps(item)
         if len(encoded) > COMMAND_BYTES_MAX:

@@ -1,13 +1,14 @@
 """What goes over the bus, as JSON.
 
     cmd.<service>.<slot>    [{"command": "voting.cast-vote", "id": …, "actor": …, "roles": […],
-                              "args": {…}, "trace": …, "correlation": …}, …]
+                              "args": {…}, "trace": …, "correlation": …,
+                              "impersonator": …}, …]
     its reply               [{"answer": {…}} | {"problem": {…}}, …], in the same order
     qry.<service>.<query>   {"args": {…}, "actor": …, "roles": […], "after": position | null}
     its reply               {"position": …, "epoch": …, "result": {…}} | {"problem": {…}}
 
 `trace` is there only for a command whose trace is sampled, `correlation` only for one that another
-message set off.
+message set off, `impersonator` only for one that an administrator sent in the name of the actor.
 """
 
 from typing import Any
@@ -35,6 +36,7 @@ def command_item(
     roles: tuple[str, ...],
     trace: str | None,
     correlation: str | None,
+    impersonator: str = "",
 ) -> dict[str, Any]:
     """One command, ready to be sent."""
     item = {
@@ -48,4 +50,6 @@ def command_item(
         item["trace"] = trace
     if correlation is not None:
         item["correlation"] = correlation
+    if impersonator:
+        item["impersonator"] = impersonator
     return item

@@ -70,11 +70,21 @@ class Revocations:
                 await self._known.wait()
 
     def is_good(self, identity: Identity) -> bool:
-        """Whether a token that is valid by itself still is."""
-        session_id = identity.session_id
-        if session_id and session_id in self._sessions:
+        """Whether a token that is valid by itself still is.
+
+        An administrator who acts as somebody else does so for as long as neither of the two has
+        anything taken from them.
+        """
+        if identity.session_id and identity.session_id in self._sessions:
             return False
-        standing = self._users.get(identity.user_id)
+        if not self._is_good_for(identity.user_id, identity):
+            return False
+        impersonator = identity.impersonator
+        return not impersonator or self._is_good_for(impersonator, identity)
+
+    def _is_good_for(self, user_id: str, identity: Identity) -> bool:
+        session_id = identity.session_id
+        standing = self._users.get(user_id)
         if standing is None:
             return True
         if session_id and identity.issued_at < standing.roles_before:

@@ -3,7 +3,7 @@
     <service>.nats       nkey seed of the service's NATS user
     <service>.database   password of the PostgreSQL role backline_<service>
     auth.signing         the Ed25519 private key that tokens are signed with (a JWK)
-    auth.secret          what addresses, mails and refresh tokens are digested with
+    auth.secret          what addresses, mails, refresh tokens and API keys are digested with
     auth.providers       whom people sign in with elsewhere, and how we show them who we are (JSON)
     persons.key          what the keys of persons are encrypted with
     gateway.cursor       the key that all gateways sign cursors with

@@ -69,3 +69,24 @@ def test_does_not_take_back_what_it_knows_when_it_hears_of_something_older() -> 
     older = (NOW - timedelta(hours=1)).isoformat()
     revocations = known(revoked(), revoked(before=older, kept_session_id="s2"))
     assert not revocations.is_good(token("s2", age=3))
+
+
+def test_refuses_what_an_administrator_does_as_somebody_else_when_either_is_out() -> None:
+    began = NOW.timestamp() - 3
+    acting = Identity("ann", ("member",), "named", "s1", began, began + 900, impersonator="grace")
+    assert known().is_good(acting)
+    assert known(revoked(session_id="s2")).is_good(acting)
+    for taken in (
+        revoked(session_id="s1"),
+        revoked(renewable=True),
+        revoked(user_id="grace"),
+        revoked(user_id="grace", renewable=True),
+        revoked(user_id="grace", kept_session_id="s3"),
+    ):
+        assert not known_to_all(taken).is_good(acting), taken
+
+
+def known_to_all(revocation: dict[str, Any]) -> Revocations:
+    found = Revocations(FakeClock())
+    found.learn([revocation])
+    return found

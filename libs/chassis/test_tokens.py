@@ -3,10 +3,12 @@
 import asyncio
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as some
 from joserfc import jwt
@@ -22,6 +24,7 @@ from libs.chassis.tokens import (
     Verifier,
 )
 from libs.kernel.errors import Unavailable
+from libs.kernel.messages import Caller
 
 NOW = datetime(2026, 11, 20, 21, 0, tzinfo=UTC)
 
@@ -129,6 +132,113 @@ async def test_is_refused_when_it_claims_what_no_token_may(
 ) -> None:
     with pytest.raises(TokenInvalid):
         await Verifier(Keys(signer), clock).verify(sign(signer, **changes))
+
+
+async def test_says_what_it_was_narrowed_to_and_who_acts(signer: Signer, clock: Hands) -> None:
+    verifier = Verifier(Keys(signer), clock)
+    key = await verifier.verify(sign(signer, scope=["voting.cast-vote", "catalog.*"]))
+    assert key.caller == Caller("usr_1", ("moderator",), ("voting.cast-vote", "catalog.*"))
+    acting = await verifier.verify(sign(signer, impersonator="grace"))
+    assert acting.caller == Caller("usr_1", ("moderator",), None, "grace")
+    nothing = await verifier.verify(sign(signer, scope=[]))
+    assert nothing.caller.scope == ()
+
+
+CLAIMS: dict[str, Any] = {
+    "iss": "backline",
+    "aud": "backline",
+    "sub": "usr_1",
+    "iat": NOW.timestamp(),
+    "exp": NOW.timestamp() + 60,
+    "roles": ["member"],
+    "kind": "named",
+}
+
+
+def compact(key: OKPKey, claims: Any, **header: Any) -> str:
+    """A token of any header and payload, with a good signature."""
+    parts = [{"alg": "EdDSA", "kid": key.kid, **header}, claims]
+    texts = [urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in parts]
+    private = key.private_key
+    assert isinstance(private, Ed25519PrivateKey)
+    signature = urlsafe_b64encode(private.sign(b".".join(texts))).rstrip(b"=")
+    return b".".join([*texts, signature]).decode()
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        [],
+        "usr_1",
+        {**CLAIMS, "act": {}},
+        {**CLAIMS, "act": {"sub": ""}},
+        {**CLAIMS, "act": {"sub": 5}},
+        {**CLAIMS, "act": "grace"},
+        {**CLAIMS, "act": None},
+        {**CLAIMS, "scope": ["voting.*"]},
+        {**CLAIMS, "scope": 5},
+        {**CLAIMS, "sid": 5},
+        {**CLAIMS, "sub": 5},
+        {**CLAIMS, "kind": None},
+        {**CLAIMS, "roles": "admin"},
+        {**CLAIMS, "roles": [[]]},
+        {**CLAIMS, "iss": "somebody"},
+        {**CLAIMS, "aud": "another"},
+        {**CLAIMS, "exp": "later"},
+        {**CLAIMS, "iat": None},
+        {name: value for name, value in CLAIMS.items() if name != "exp"},
+    ],
+)
+async def test_is_refused_when_its_claims_are_not_ours_whoever_signed(
+    clock: Hands, claims: Any
+) -> None:
+    key = OKPKey.generate_key("Ed25519", auto_kid=True)
+    verifier = Verifier(Keys(Signer([key])), clock)
+    assert (await verifier.verify(compact(key, CLAIMS))).user_id == "usr_1"
+    with pytest.raises(TokenInvalid):
+        await verifier.verify(compact(key, claims))
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"alg": "none"},
+        {"alg": "HS256"},
+        {"alg": "Ed448"},
+        {"alg": None},
+        {"kid": None},
+        {"kid": {}},
+        {"kid": "another"},
+        {"crit": ["exp"], "exp": 1},
+        {"b64": False, "crit": ["b64"]},
+    ],
+)
+async def test_is_refused_when_its_header_is_not_ours_whoever_signed(
+    clock: Hands, header: dict[str, Any]
+) -> None:
+    key = OKPKey.generate_key("Ed25519", auto_kid=True)
+    with pytest.raises(TokenInvalid):
+        await Verifier(Keys(Signer([key])), clock).verify(compact(key, CLAIMS, **header))
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda token: token.rpartition(".")[0] + ".",
+        lambda token: token[:-4],
+        lambda token: token + ".",
+        lambda token: token + "\n",
+        lambda token: token + "=",
+        lambda token: token.replace(".", ". ", 1),
+        lambda token: "." + token,
+        lambda token: token + "A" * 5000,
+    ],
+)
+async def test_is_refused_when_it_was_cut_or_added_to(
+    signer: Signer, clock: Hands, spoil: Callable[[str], str]
+) -> None:
+    with pytest.raises(TokenInvalid):
+        await Verifier(Keys(signer), clock).verify(spoil(sign(signer)))
 
 
 async def test_is_refused_when_it_comes_from_the_future(signer: Signer, clock: Hands) -> None:

@@ -5,7 +5,7 @@
       "causationid":"q1…","correlationid":"q1…","data":{…}}, …]
 
 The attributes always come in this order: what repeats from one event to the next then compresses
-well.
+well. Where an administrator acted in the name of the actor, `impersonator` says who they are.
 source    https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md
 """
 
@@ -26,6 +26,9 @@ from libs.kernel.upcasting import upcast, upcasters
 Reader = Callable[[dict[str, Any]], Event]
 """Makes an event of its data. raises   pydantic's ValidationError"""
 
+ATTRIBUTES = 10
+"""Of an event that its actor brought about; there may be more."""
+
 _TEXTS = {str}
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
@@ -39,10 +42,11 @@ def cloud_event(
     actor: str,
     causation_id: str,
     correlation_id: str,
+    impersonator: str = "",
 ) -> CloudEvent:
     """Wrap an event in its envelope. `time` is RFC 3339 in UTC; `subject` is `<aggregate>/<id>`."""
     spec = registry.event_of[type(event)]
-    return {
+    wrapped = {
         "specversion": "1.0",
         "id": event_id,
         "source": f"/{spec.service}",
@@ -54,6 +58,7 @@ def cloud_event(
         "correlationid": correlation_id,
         "data": event,
     }
+    return {**wrapped, "impersonator": impersonator} if impersonator else wrapped
 
 
 def timestamp(at: datetime) -> str:
@@ -179,6 +184,8 @@ def decode(
                 position,
             )
         )
+        if len(raw) > ATTRIBUTES:
+            recorded[-1].impersonator = raw.get("impersonator", "")
     return RecordedCommit(
         aggregate=aggregate,
         aggregate_id=aggregate_id,

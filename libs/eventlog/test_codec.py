@@ -71,6 +71,25 @@ def test_the_moment_of_each_event_is_its_own() -> None:
     assert all(event.at.tzinfo is not None for event in recorded.events)
 
 
+def test_says_who_really_acted_where_it_was_not_the_actor() -> None:
+    plain, acted = _commit(DRAWN, DRAWN)
+    assert "impersonator" not in plain
+    payload = orjson.dumps([plain, {**acted, "impersonator": "grace"}, {**plain, "later": "x"}])
+    recorded = decode(payload, aggregate="raffle", aggregate_id="raf_1", position=3, headers={})
+    assert [event.impersonator for event in recorded.events] == ["", "grace", ""]
+    wrapped = cloud_event(
+        DRAWN,
+        event_id="evt_1",
+        subject="raffle/raf_1",
+        time=plain["time"],
+        actor="usr_1",
+        causation_id="cmd_1",
+        correlation_id="cmd_1",
+        impersonator="grace",
+    )
+    assert wrapped["impersonator"] == "grace"
+
+
 def test_leaves_out_fields_it_does_not_know(texts: type[Any]) -> None:
     commit = _commit(texts(one="a", two="b"))
     commit[0]["data"]["later"] = "x"

@@ -61,10 +61,17 @@ _ACCESS_OF_ROLE = {
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is asking: a user, a service of ours, or nobody we know (`user_id` is empty)."""
+    """Who is asking: a user, a service of ours, or nobody we know (`user_id` is empty).
+
+    scope         the commands and queries they were narrowed to (`libs.kernel.admission`); None: to
+                  nothing but what they may anyway
+    impersonator  who really acts, in the user's name; empty: the user
+    """
 
     user_id: str = ""
     roles: tuple[str, ...] = ()
+    scope: tuple[str, ...] | None = None
+    impersonator: str = ""
     access: Access = field(init=False, default=Access.PUBLIC)
 
     def __post_init__(self) -> None:
@@ -90,6 +97,7 @@ class Origin:
     roles         what the actor has been trusted with
     at            when the owner took it, UTC
     is_suspended  the actor may look but not act
+    impersonator  who really acts, in the actor's name; empty: the actor
     holders       who holds the names the command is about (`libs.kernel.claims`); None: nobody
     """
 
@@ -98,6 +106,7 @@ class Origin:
     roles: tuple[str, ...]
     at: datetime
     is_suspended: bool = False
+    impersonator: str = ""
     holders: Mapping[str, str | None] = field(default_factory=dict)
 
     @property

@@ -8,7 +8,11 @@ from libs.kernel.messages import Event
 
 @dataclass(slots=True)
 class Recorded:
-    """An event as it stands in the log. `position` is that of its commit."""
+    """An event as it stands in the log.
+
+    position      that of its commit
+    impersonator  who really acted, in the actor's name; empty: the actor
+    """
 
     id: str
     type: str
@@ -20,3 +24,4 @@ class Recorded:
     correlation_id: str
     data: Event
     position: int
+    impersonator: str = ""

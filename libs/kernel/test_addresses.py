@@ -16,6 +16,8 @@ from libs.kernel.addresses import network_of
         ("10.0.0.1", "6.6.6.6, 198.51.100.9, 10.0.0.2", 2, "198.51.100.9"),
         ("10.0.0.1", "", 1, "10.0.0.1"),
         ("10.0.0.1", "nonsense", 1, "unknown"),
+        ("10.0.0.1", "1" * 60_000, 1, "unknown"),
+        ("10.0.0.1", "1" * 60_000, 0, "10.0.0.1"),
     ],
 )
 def test_takes_the_word_of_our_own_proxies_alone(

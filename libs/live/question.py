@@ -10,15 +10,9 @@ import orjson
 from pydantic import ValidationError
 
 from libs.bus.server import describe
-from libs.kernel.errors import Forbidden, Invalid, NotFound, Unauthenticated
-from libs.kernel.messages import (
-    Access,
-    Caller,
-    CommandSpec,
-    QuerySpec,
-    Registry,
-    service_caller,
-)
+from libs.kernel.admission import admit
+from libs.kernel.errors import Invalid, NotFound
+from libs.kernel.messages import Caller, QuerySpec, Registry, service_caller
 from libs.live.cursor import canonical, hash_of_question
 
 
@@ -66,7 +60,7 @@ class Questions:
         """The question, in its canonical form: every argument there, with its default if not given.
 
         args    a JSON object; else refused
-        raises  QueryUnknown, ArgumentsInvalid, Unauthenticated, Forbidden
+        raises  QueryUnknown, ArgumentsInvalid; as `admit`
         """
         spec = self._registry.queries.get(query)
         if spec is None:
@@ -82,15 +76,3 @@ class Questions:
         asker = caller if spec.private else self._shared_caller
         whose = caller if spec.private else None
         return Question(spec, values, asker, hash_of_question(query, text, whose))
-
-
-def admit(spec: CommandSpec | QuerySpec, caller: Caller) -> None:
-    """Let a caller pass who may use this command or query.
-
-    raises  Unauthenticated when signing in would help, Forbidden when it would not
-    """
-    if spec.access.admits(caller):
-        return
-    if caller.access == Access.PUBLIC:
-        raise Unauthenticated(f"{spec.name} is for those who have signed in")
-    raise Forbidden(f"{spec.name} needs to be {spec.access.name.lower()}")

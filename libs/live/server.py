@@ -30,8 +30,10 @@ class Identity(Protocol):
     def expires_at(self) -> float: ...
 
 
-Verify = Callable[[str], Coroutine[Any, Any, Identity]]
-"""Whom a token names. Raises Unauthenticated, or Unavailable."""
+Verify = Callable[[str, str], Coroutine[Any, Any, Identity]]
+"""Whom a token or API key names, shown from an address. Raises Unauthenticated, RateLimited,
+Unavailable.
+"""
 
 
 class SendCommand(Protocol):
@@ -140,15 +142,17 @@ class LiveServer:
 
     def hold(self, holder: Holder, identity: Identity) -> None:
         """From now on, tell a holder when its token is revoked; in place of any other it had."""
-        self._holders.setdefault(identity.caller.user_id, {})[holder] = identity
+        for user_id in _about(identity):
+            self._holders.setdefault(user_id, {})[holder] = identity
 
     def release(self, holder: Holder, identity: Identity) -> None:
         """Its token does not matter any more."""
-        holders = self._holders.get(identity.caller.user_id)
-        if holders is not None:
-            holders.pop(holder, None)
-            if not holders:
-                del self._holders[identity.caller.user_id]
+        for user_id in _about(identity):
+            holders = self._holders.get(user_id)
+            if holders is not None:
+                holders.pop(holder, None)
+                if not holders:
+                    del self._holders[user_id]
 
     def recheck(self, user_ids: Iterable[str], is_good: Callable[[Any], bool]) -> None:
         """Something was taken from these users: tell all whose tokens are not good any more."""
@@ -188,3 +192,9 @@ class LiveServer:
             for connection in connections[start : start + CONNECTIONS_PER_TURN]:
                 act(connection)
             await asyncio.sleep(0)
+
+
+def _about(identity: Identity) -> tuple[str, ...]:
+    """The users whose standing a token rests on."""
+    caller = identity.caller
+    return (caller.user_id, caller.impersonator) if caller.impersonator else (caller.user_id,)

@@ -223,7 +223,7 @@ class Session:
 
     async def _authenticate(self, token: str) -> None:
         try:
-            self._become(await self._server.verify(token))
+            self._become(await self._server.verify(token, self._address))
         except BacklineError as error:
             self._refuse(NO_ID, error.problem())
         except Exception:
@@ -267,9 +267,10 @@ class Session:
         self._wire.close(CloseCode.TOKEN_EXPIRED)
 
     def _ask_again_in_the_new_name(self) -> None:
+        is_narrowed = self._standing.caller.scope is not None
         for frame_id, subscription in list(self._subscriptions.items()):
             spec = subscription.question.spec
-            if spec.private or spec.access > Access.PUBLIC:
+            if is_narrowed or spec.private or spec.access > Access.PUBLIC:
                 self._forget(frame_id)
                 try:
                     self._watch(frame_id, spec.name, subscription.question.args, None)

@@ -74,7 +74,8 @@ class Gateway:
         self.sockets: list[LiveWebSocket] = []
         self.port = 0
 
-    async def _verify(self, token: str) -> Who:
+    async def _verify(self, token: str, address: str) -> Who:
+        assert address == "127.0.0.1"
         await self.gate.wait()
         if token == "bad":
             raise Unauthenticated("no such token")

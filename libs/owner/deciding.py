@@ -58,6 +58,7 @@ def decide(bundle: Bundle, draft: Draft, source: str, suspended: Container[str])
             actor = origin.actor = item["actor"]
             origin.roles = item["roles"]
             origin.is_suspended = actor in suspended
+            impersonator = origin.impersonator = item.get("impersonator", "")
             if claims is not None:
                 origin.holders = names.holders(bundle.standings, draft.claims)
             known = young.get(command_id) or old.get(command_id)
@@ -95,6 +96,8 @@ def decide(bundle: Bundle, draft: Draft, source: str, suspended: Container[str])
                         "data": event,
                     }
                 )
+                if impersonator:
+                    drafted[-1]["impersonator"] = impersonator
             if events:
                 young[command_id] = (events, landing, actor)
             outcomes.append({"answer": answer(command, events, state, origin)})
@@ -131,6 +134,7 @@ def _claim(named: Sequence[NameEvent], claims: Claims, bundle: Bundle, draft: Dr
                 actor=origin.actor,
                 causation_id=origin.command_id,
                 correlation_id=bundle.items[0].get("correlation") or origin.command_id,
+                impersonator=origin.impersonator,
             )
         )
 

@@ -19,6 +19,7 @@ from nats.aio.msg import Msg
 from pydantic import ValidationError
 
 from libs.bus.server import NUL_IN_JSON, describe, is_text_storable
+from libs.kernel.admission import refuse_impersonated
 from libs.kernel.decider import Decider
 from libs.kernel.errors import (
     BacklineError,
@@ -42,7 +43,7 @@ KNOWN_COMMANDS_MAX = 32_768
 KNOWN_TEXT_MAX = 64
 ID_CHARACTERS = (string.ascii_letters + string.digits + "_-").encode()
 ITEM_FIELDS = 5
-"""Of a command that is neither traced nor set off by another message."""
+"""Of a command that its actor sent, neither traced nor set off by another message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +285,7 @@ class Inbox:
             if not 0 < len(command_id) <= ID_LENGTH_MAX or len(actor) > ID_LENGTH_MAX:
                 raise Invalid("id, actor: must be 1 to 64 characters")
             if len(item) > ITEM_FIELDS:
-                _check_extras(item)
+                _check_extras(item, route.spec)
             if route.is_guarded or not actor:
                 _check_access(route.spec, actor, roles)
             command = route.checker.check(item["args"])
@@ -309,10 +310,17 @@ def _sayable(answer: Any) -> Any:
     return answer
 
 
-def _check_extras(item: Item) -> None:
-    for name in ("trace", "correlation"):
+def _check_extras(item: Item, spec: CommandSpec) -> None:
+    for name in ("trace", "correlation", "impersonator"):
         if not isinstance(item.get(name, ""), str):
             raise Invalid(f"{name}: must be text")
+    impersonator = item.get("impersonator", "")
+    if impersonator:
+        if impersonator.encode().translate(None, ID_CHARACTERS):
+            raise Invalid("impersonator: must be of letters, digits, _ and -")
+        if len(impersonator) > ID_LENGTH_MAX:
+            raise Invalid("impersonator: must be 1 to 64 characters")
+        refuse_impersonated(spec)
 
 
 def _check_access(spec: CommandSpec, actor: str, roles: Sequence[str]) -> None:

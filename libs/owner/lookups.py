@@ -121,6 +121,7 @@ class Lookups:
         (item,), (command,) = bundle.items, bundle.commands
         origin = bundle.origin
         origin.command_id, origin.actor, origin.roles = item["id"], item["actor"], item["roles"]
+        origin.impersonator = item.get("impersonator", "")
         try:
             async with self._resolutions, asyncio.timeout(PATIENCE_SECONDS):
                 resolved = await resolver(command, origin)

@@ -90,6 +90,9 @@ BAD = [
     {"command": ["toy.draw-ticket"]},
     {"trace": 7},
     {"correlation": {}},
+    {"impersonator": 7},
+    {"impersonator": "grace.hopper"},
+    {"impersonator": "x" * 65},
 ]
 
 

@@ -28,6 +28,8 @@ from services.auth.adapters.confirmation_ways import ConfirmationWays
 from services.auth.adapters.digests import Digests
 from services.auth.adapters.entry import Entry
 from services.auth.adapters.identity_ways import IdentityWays
+from services.auth.adapters.impersonations import Impersonations
+from services.auth.adapters.keys import ApiKeys
 from services.auth.adapters.mailer import Mailer
 from services.auth.adapters.outside import Outside
 from services.auth.adapters.passkeys import Passkeys
@@ -35,11 +37,13 @@ from services.auth.adapters.passwords import Passwords
 from services.auth.adapters.tickets import Tickets
 from services.auth.adapters.tokens import Tokens, load_signer
 from services.auth.adapters.users import Users
-from services.auth.domain import MAIL, SESSION, Terms, user_decider
+from services.auth.domain import IMPERSONATION, KEY, MAIL, SESSION, Terms, user_decider
 from services.auth.process_managers import process_managers
 from services.auth.projections import USERS
 from services.auth.queries import QUERIES
 from services.auth.settings import DevelopmentUsers, Settings
+
+type Ways = AccountWays | IdentityWays | ConfirmationWays | ApiKeys | Impersonations
 
 ENTRY_COMMANDS = (StartGuestSession, StartDevelopmentSession, RefreshSession, RegisterUser)
 
@@ -77,16 +81,18 @@ def create_app(settings: Settings) -> App:
             clock=runtime.clock,
         )
 
-    async def ways_in(runtime: Runtime) -> list[AccountWays | IdentityWays | ConfirmationWays]:
+    async def ways_in(runtime: Runtime) -> list[Ways]:
         vault = await runtime.vault()
         assert vault is not None, "auth may have the keys of persons (libs/stack/permissions.py)"
         digests = Digests(runtime.secret("auth.secret"))
+        log, its = await runtime.log(), tokens(runtime)
+        users = Users(log, decider)
         entry = Entry(
-            users=Users(await runtime.log(), decider),
+            users=users,
             bus=await runtime.bus(),
             digests=digests,
             tickets=Tickets(digests, runtime.clock),
-            tokens=tokens(runtime),
+            tokens=its,
         )
         passwords = Passwords(settings.password_words.split(","))
         mailer = Mailer(
@@ -107,7 +113,9 @@ def create_app(settings: Settings) -> App:
         confirmations = ConfirmationWays(
             entry=entry, passwords=passwords, identities=identities, clock=clock
         )
-        return [accounts, identities, confirmations]
+        keys = ApiKeys(log=log, entry=entry, tokens=its)
+        impersonations = Impersonations(users=users, tokens=its)
+        return [accounts, identities, confirmations, keys, impersonations]
 
     async def own(runtime: Runtime) -> None:
         log = await runtime.log()
@@ -117,7 +125,7 @@ def create_app(settings: Settings) -> App:
             service="auth",
             client=await runtime.connection(),
             log=log,
-            deciders=[decider, SESSION, MAIL],
+            deciders=[decider, SESSION, MAIL, KEY, IMPERSONATION],
             resolvers=merged(each.resolvers() for each in ways),
             completers={
                 **dict.fromkeys(ENTRY_COMMANDS, tokens(runtime).complete),

@@ -29,8 +29,10 @@ from contracts.auth_accounts import (
     PrimaryEmailSet,
     UserErased,
 )
+from contracts.auth_acts import ImpersonationEnded, UserImpersonated
 from contracts.auth_confirmation import SecondFactorTurnedOff, SecondFactorTurnedOn
 from contracts.auth_identities import IdentityLinked, IdentityUnlinked
+from contracts.auth_keys import ApiKeyCreated, ApiKeyRevoked
 from contracts.auth_profile import (
     ProfileChanged,
     UserLeft,
@@ -42,7 +44,17 @@ from contracts.auth_sessions import SessionEnded, SessionOpened, SessionRenewed,
 from libs.eventlog import Recorded
 from libs.kernel.messages import Event
 from libs.readmodel import Projected, Projection, Write
-from services.auth.tables import emails, identities, metadata, revocations, sessions, users
+from services.auth.domain.acts import act_of
+from services.auth.tables import (
+    acts,
+    api_keys,
+    emails,
+    identities,
+    metadata,
+    revocations,
+    sessions,
+    users,
+)
 
 EVENTS = (
     GuestRegistered,
@@ -71,6 +83,10 @@ EVENTS = (
     SessionRenewed,
     SessionEnded,
     SessionsEnded,
+    ApiKeyCreated,
+    ApiKeyRevoked,
+    UserImpersonated,
+    ImpersonationEnded,
 )
 
 _SHOWN = (
@@ -130,6 +146,11 @@ _UNLINK = delete(identities).where(
     identities.c.user_id == bindparam("of"), identities.c.identity_id == bindparam("named")
 )
 _ERASE_IDENTITIES = delete(identities).where(identities.c.user_id == bindparam("of"))
+_ADD_KEY = upsert(api_keys).on_conflict_do_nothing()
+_DROP_KEY = delete(api_keys).where(api_keys.c.key_id == bindparam("of"))
+_DROP_KEYS = delete(api_keys).where(api_keys.c.user_id == bindparam("of"))
+_ERASED_WITH = (_ERASE_EMAILS, _ERASE_IDENTITIES, _DROP_KEYS)
+_ADD_ACT = upsert(acts).on_conflict_do_nothing()
 _OPEN_SESSION = upsert(sessions).on_conflict_do_nothing()
 _RENEW_SESSION = (
     update(sessions)
@@ -158,7 +179,7 @@ def project(events: Sequence[Recorded]) -> Projected:
     writes: list[Write] = []
     keys: dict[str, int] = {}
     for recorded in events:
-        done = _writes(recorded)
+        done = [*_writes(recorded), *_acts(recorded)]
         writes += done
         keys[f"user.{_user_of(recorded.data)}"] = keys["users"] = recorded.position
         if isinstance(recorded.data, _OF_PROFILES):
@@ -167,6 +188,8 @@ def project(events: Sequence[Recorded]) -> Projected:
             keys["profiles"] = recorded.position
         if any(write.statement is _REVOKE for write in done):
             keys["revocations"] = recorded.position
+        if any(write.statement is _ADD_ACT for write in done):
+            keys["acts"] = recorded.position
     return Projected(_together(writes), keys)
 
 
@@ -201,7 +224,7 @@ def _writes(recorded: Recorded) -> list[Write]:
                 **_NOTHING,
             }
             erased = _change(_ERASE, event, erased=True, **nothing)
-            gone = [Write(each, [{"of": user_id}]) for each in (_ERASE_EMAILS, _ERASE_IDENTITIES)]
+            gone = [Write(each, [{"of": user_id}]) for each in _ERASED_WITH]
             return [erased, *gone, *_all_ended(recorded, recorded.at, None)]
         case SessionsEnded(before=before, kept_session_id=kept):
             return _all_ended(recorded, before, kept)
@@ -216,6 +239,8 @@ def _writes(recorded: Recorded) -> list[Write]:
             return [_change(_SET_SECOND_FACTOR, event, second_factor=is_on)]
         case ProfileChanged() | UsernameChosen() | UsernameRetired() | UserLeft() | UserReturned():
             return [_profile_write(event)]
+        case ApiKeyCreated() | ApiKeyRevoked() | UserImpersonated() | ImpersonationEnded():
+            return _narrowed_writes(recorded)
         case _:
             return _standing_writes(recorded)
 
@@ -322,11 +347,48 @@ def _session_writes(recorded: Recorded) -> list[Write]:
         case SessionRenewed(session_id=session_id, renewed_at=renewed_at):
             return [Write(_RENEW_SESSION, [{"of": session_id, "at": renewed_at}])]
         case SessionEnded(session_id=session_id):
-            ended = Write(_END_SESSION, [{"of": session_id}])
-            what = f"session:{session_id}"
-            return [ended, _revoked(recorded, what, recorded.at, session_id=session_id)]
+            return [Write(_END_SESSION, [{"of": session_id}]), _ended(recorded, session_id)]
         case other:
             raise TypeError(f"{type(other).__name__} is no event of a session")
+
+
+def _narrowed_writes(recorded: Recorded) -> list[Write]:
+    """Of what makes tokens that are less than their user."""
+    match event := recorded.data:
+        case ApiKeyCreated():
+            row = {
+                "key_id": event.key_id,
+                "user_id": event.user_id,
+                "name": event.name,
+                "scopes": event.scopes,
+                "created_at": event.created_at,
+                "expires_at": event.expires_at,
+            }
+            return [Write(_ADD_KEY, [row])]
+        case ApiKeyRevoked(key_id=key_id):
+            return [Write(_DROP_KEY, [{"of": key_id}]), _ended(recorded, key_id)]
+        case ImpersonationEnded(session_id=session_id):
+            return [_ended(recorded, session_id)]
+        case _:
+            return []  # Nothing but the act.
+
+
+def _acts(recorded: Recorded) -> list[Write]:
+    act = act_of(recorded.data)
+    if act is None:
+        return []
+    row = {
+        "act_id": recorded.id,
+        "position": recorded.position,
+        "kind": act.kind,
+        "user_id": act.user_id,
+        "actor": act.actor,
+        "reason": act.reason,
+        "detail": act.detail,
+        "until": act.until,
+        "at": recorded.at,
+    }
+    return [Write(_ADD_ACT, [row])]
 
 
 def _added(event: GuestRegistered | UserRegistered, kind: UserKind, role: UserRole) -> Write:
@@ -354,6 +416,11 @@ def _all_ended(recorded: Recorded, before: datetime, kept: str | None) -> list[W
     row = {"of": user_id, "before_at": before, "kept": kept or ""}
     revoked = _revoked(recorded, f"user:{user_id}", before, kept=kept)
     return [Write(_END_SESSIONS, [row]), revoked]
+
+
+def _ended(recorded: Recorded, session_id: str) -> Write:
+    """Tokens that bear this id are not good any more: of a session, or of a key."""
+    return _revoked(recorded, f"session:{session_id}", recorded.at, session_id=session_id)
 
 
 def _out_of_date(recorded: Recorded) -> Write:

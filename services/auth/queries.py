@@ -3,11 +3,21 @@
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
-from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import ColumnElement, RowMapping, Select, case, func, literal, select, tuple_
+from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    RowMapping,
+    Select,
+    case,
+    func,
+    literal,
+    select,
+    tuple_,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.auth import (
@@ -21,7 +31,9 @@ from contracts.auth import (
     UserStatus,
 )
 from contracts.auth_accounts import Export, ExportMe, ListEmails, OwnEmail, OwnEmails
+from contracts.auth_acts import Act, ActKind, Acts, ListActs
 from contracts.auth_identities import IdentityKind, ListIdentities, OwnIdentities, OwnIdentity
+from contracts.auth_keys import ApiKey, ApiKeys, ListApiKeys, ListApiKeysOfUser
 from contracts.auth_profile import (
     FindProfile,
     GetMyProfile,
@@ -40,17 +52,23 @@ from contracts.auth_sessions import (
     SignInMethod,
 )
 from libs.kernel.errors import Invalid
+from libs.kernel.ids import Id
 from libs.kernel.messages import Caller
 from libs.readmodel import Queries, Reading
-from services.auth.tables import emails, identities, revocations, sessions, users
+from services.auth.tables import acts, api_keys, emails, identities, revocations, sessions, users
 
 SESSIONS_MAX = 200
+KEYS_MAX = 200
 TOKEN_LIFE_MAX = timedelta(days=8)
 SESSION_TOKEN_LIFE_MAX = timedelta(hours=2)
 
 _SEEN = users.c.status.not_in([UserStatus.LEAVING, UserStatus.BANNED, UserStatus.ERASED])
+Position = Annotated[int, Field(ge=0, lt=2**63)]
+
 _ORDER = (users.c.registered_at, users.c.user_id)
-_CURSOR: TypeAdapter[tuple[datetime, str]] = TypeAdapter(tuple[datetime, str])
+_CURSOR: TypeAdapter[tuple[datetime, str]] = TypeAdapter(tuple[AwareDatetime, Id])
+_ACT_ORDER = (acts.c.position, acts.c.act_id)
+_ACT_CURSOR: TypeAdapter[tuple[int, str]] = TypeAdapter(tuple[Position, Id])
 
 
 _USERS = select(users, emails.c.email, emails.c.verified).outerjoin(
@@ -105,7 +123,7 @@ async def list_users(query: ListUsers, _caller: Caller, connection: AsyncConnect
     listed = rows[: query.limit]
     return Users(
         users=[_user(row) for row in listed],
-        next=_cursor(listed[-1]) if len(rows) > query.limit else None,
+        next=_cursor(listed[-1], _ORDER) if len(rows) > query.limit else None,
     )
 
 
@@ -137,6 +155,38 @@ async def list_revocations(
             )
             for row in found
         ]
+    )
+
+
+async def list_api_keys(
+    _query: ListApiKeys, caller: Caller, connection: AsyncConnection
+) -> ApiKeys:
+    """The caller's own, the newest first."""
+    return await _keys_of(caller.user_id, connection)
+
+
+async def list_api_keys_of_user(
+    query: ListApiKeysOfUser, _caller: Caller, connection: AsyncConnection
+) -> ApiKeys:
+    """Somebody's, the newest first."""
+    return await _keys_of(query.user_id, connection)
+
+
+async def list_acts(query: ListActs, _caller: Caller, connection: AsyncConnection) -> Acts:
+    """One page of acts, the newest first. raises   Invalid for a cursor that is none of ours"""
+    statement = select(acts)
+    if query.user_id is not None:
+        statement = statement.where(acts.c.user_id == query.user_id)
+    if query.after is not None:
+        position, act_id = _read(_ACT_CURSOR, query.after)
+        before = tuple_(literal(position), literal(act_id))
+        statement = statement.where(tuple_(*_ACT_ORDER) < before)
+    newest = statement.order_by(*(key.desc() for key in _ACT_ORDER)).limit(query.limit + 1)
+    rows = (await connection.execute(newest)).mappings().all()
+    listed = rows[: query.limit]
+    return Acts(
+        acts=[_act(row) for row in listed],
+        next=_cursor(listed[-1], _ACT_ORDER) if len(rows) > query.limit else None,
     )
 
 
@@ -174,6 +224,16 @@ async def export_me(_query: ExportMe, caller: Caller, connection: AsyncConnectio
                 "renewed_at": row["renewed_at"].isoformat(),
             }
             for row in await _sessions_of(caller, connection)
+        ],
+        api_keys=[
+            {
+                "key_id": key.key_id,
+                "name": key.name,
+                "scopes": " ".join(key.scopes),
+                "created_at": key.created_at.isoformat(),
+                "expires_at": key.expires_at.isoformat(),
+            }
+            for key in (await _keys_of(caller.user_id, connection)).keys
         ],
     )
 
@@ -237,6 +297,36 @@ def _session(row: RowMapping) -> OwnSession:
     )
 
 
+async def _keys_of(user_id: str, connection: AsyncConnection) -> ApiKeys:
+    theirs = select(api_keys).where(api_keys.c.user_id == user_id)
+    newest = theirs.order_by(api_keys.c.created_at.desc(), api_keys.c.key_id).limit(KEYS_MAX)
+    rows = (await connection.execute(newest)).mappings()
+    return ApiKeys(keys=[_key(row) for row in rows])
+
+
+def _key(row: RowMapping) -> ApiKey:
+    return ApiKey(
+        key_id=row["key_id"],
+        name=row["name"],
+        scopes=row["scopes"],
+        created_at=row["created_at"],
+        expires_at=row["expires_at"],
+    )
+
+
+def _act(row: RowMapping) -> Act:
+    return Act(
+        act_id=row["act_id"],
+        kind=ActKind(row["kind"]),
+        user_id=row["user_id"],
+        actor=row["actor"],
+        reason=row["reason"],
+        detail=row["detail"],
+        until=row["until"],
+        at=row["at"],
+    )
+
+
 def _page(query: ListUsers) -> Select[Any]:
     """The page, and one row more when there are more."""
     statement = _USERS
@@ -258,18 +348,19 @@ def _page(query: ListUsers) -> Select[Any]:
     if query.status is not None:
         statement = statement.where(users.c.status == query.status)
     if query.after is not None:
-        before = tuple_(*map(literal, _read_cursor(query.after)))
+        registered_at, user_id = _read(_CURSOR, query.after)
+        before = tuple_(literal(registered_at), literal(user_id))
         statement = statement.where(tuple_(*_ORDER) < before)
     return statement.order_by(*(key.desc() for key in _ORDER)).limit(query.limit + 1)
 
 
-def _cursor(row: RowMapping) -> str:
-    return urlsafe_b64encode(orjson.dumps([row["registered_at"], row["user_id"]])).decode()
+def _cursor(row: RowMapping, order: Sequence[Column[Any]]) -> str:
+    return urlsafe_b64encode(orjson.dumps([row[key.name] for key in order])).decode()
 
 
-def _read_cursor(after: str) -> tuple[datetime, str]:
+def _read[C](cursor: TypeAdapter[C], after: str) -> C:
     try:
-        return _CURSOR.validate_json(urlsafe_b64decode(after))
+        return cursor.validate_json(urlsafe_b64decode(after))
     except (ValueError, ValidationError):
         raise Invalid("after: not the `next` of a page of this list") from None
 
@@ -319,5 +410,8 @@ QUERIES: Queries = {
     ListRevocations: Reading(list_revocations, ("users",)),
     ListEmails: Reading(list_emails, ("users",)),
     ListIdentities: Reading(list_identities, ("users",)),
+    ListApiKeys: Reading(list_api_keys, ("users",)),
+    ListApiKeysOfUser: Reading(list_api_keys_of_user, ("users",)),
+    ListActs: Reading(list_acts, ("users",)),
     ExportMe: Reading(export_me, ("users",)),
 }

@@ -1,6 +1,9 @@
-"""The read model of auth: users, their ways in, their sessions, and what was taken back."""
+"""The read model of auth: users, their ways in, sessions and API keys, what was done to them, and
+what was taken back.
+"""
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     Column,
@@ -93,6 +96,36 @@ sessions = Table(
     Index("sessions_of_user", "user_id", "opened_at"),
 )
 """Those that have not ended."""
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("key_id", Text, primary_key=True),
+    Column("user_id", Text, nullable=False),
+    Column("name", Text),
+    Column("scopes", ARRAY(Text), nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+    Index("api_keys_of_user", "user_id", "created_at"),
+)
+"""Those that have not been revoked."""
+
+acts = Table(
+    "acts",
+    metadata,
+    Column("act_id", Text, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("user_id", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text),
+    Column("detail", Text),
+    Column("until", DateTime(timezone=True)),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Index("acts_newest", "position", "act_id"),
+    Index("acts_on_user", "user_id", "position", "act_id"),
+)
+"""What somebody did to somebody else."""
 
 revocations = Table(
     "revocations",

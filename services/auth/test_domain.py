@@ -59,12 +59,13 @@ ROOT = UserRegistered(
     role=ADMIN,
     registered_at=NOW,
 )
-SET_MODERATOR = SetRole(user_id="alice", role=MODERATOR)
+SET_MODERATOR = SetRole(user_id="alice", role=MODERATOR, reason="helps out")
 SUSPEND = SuspendUser(user_id="alice", reason="spam")
 REINSTATE = ReinstateUser(user_id="alice", reason=None)
-SUSPENDED = UserSuspended(user_id="alice", by=MODERATOR, reason="spam")
-SUSPENDED_BY_ADMIN = UserSuspended(user_id="alice", by=ADMIN, reason="spam")
-REINSTATED = UserReinstated(user_id="alice", reason=None)
+SUSPENDED = UserSuspended(user_id="alice", by=MODERATOR, actor="usr_mod", reason="spam")
+SUSPENDED_BY_ADMIN = UserSuspended(user_id="alice", by=ADMIN, actor="usr_adm", reason="spam")
+REINSTATED = UserReinstated(user_id="alice", actor="usr_mod", reason=None)
+PROMOTED = RoleSet(user_id="alice", role=MODERATOR, actor="usr_adm")
 
 
 # ---------------------------------------------------------------------------------- guests
@@ -94,7 +95,7 @@ def test_registers_a_development_user_when_the_name_is_new() -> None:
 
 
 def test_keeps_the_role_when_a_development_user_comes_back_without_one() -> None:
-    situation = spec.given(ALICE, RoleSet(user_id="alice", role=MODERATOR))
+    situation = spec.given(ALICE, PROMOTED)
     situation.when(StartDevelopmentSession(name="alice")).then_nothing().and_answers(
         Admission("alice", UserKind.DEVELOPMENT, "alice", [MODERATOR])
     )
@@ -102,7 +103,7 @@ def test_keeps_the_role_when_a_development_user_comes_back_without_one() -> None
 
 def test_changes_the_role_when_a_development_user_asks_for_one_that_is_offered() -> None:
     outcome = spec.given(ALICE).when(StartDevelopmentSession(name="alice", role=MODERATOR))
-    outcome.then(RoleSet(user_id="alice", role=MODERATOR))
+    outcome.then(replace(PROMOTED, actor="alice"))
 
 
 def test_rejects_a_development_user_when_the_role_is_not_offered() -> None:
@@ -134,8 +135,9 @@ def test_registers_a_named_user_when_a_service_says_so() -> None:
 def test_gives_the_role_back_when_a_named_user_is_registered_again() -> None:
     command = RegisterUser(user_id="usr_root", display_name="Grace", role=ADMIN)
     spec.given(ROOT).when(command).then_nothing()
-    demoted = RoleSet(user_id="usr_root", role=MEMBER)
-    spec.given(ROOT, demoted).when(command).then(RoleSet(user_id="usr_root", role=ADMIN))
+    demoted = RoleSet(user_id="usr_root", role=MEMBER, actor="usr_adm")
+    again = spec.given(ROOT, demoted).when(command, actor="svc_auth")
+    again.then(RoleSet(user_id="usr_root", role=ADMIN, actor="svc_auth"))
 
 
 def test_rejects_a_named_user_when_the_id_is_a_development_users() -> None:
@@ -147,14 +149,14 @@ def test_rejects_a_named_user_when_the_id_is_a_development_users() -> None:
 
 
 def test_says_the_role_of_today_when_a_session_is_refreshed() -> None:
-    situation = spec.given(ALICE, RoleSet(user_id="alice", role=MODERATOR))
+    situation = spec.given(ALICE, PROMOTED)
     situation.when(RefreshSession(), actor="alice").then_nothing().and_answers(
         Admission("alice", UserKind.DEVELOPMENT, "alice", [MODERATOR])
     )
 
 
 def test_grants_nothing_special_when_a_suspended_user_refreshes() -> None:
-    suspended = UserSuspended(user_id="usr_root", by=ADMIN, reason=None)
+    suspended = UserSuspended(user_id="usr_root", by=ADMIN, actor="usr_adm", reason="spam")
     situation = spec.given(ROOT, suspended)
     situation.when(RefreshSession(), actor="usr_root").then_nothing().and_answers(
         Admission("usr_root", UserKind.NAMED, "Grace", [MEMBER])
@@ -170,7 +172,7 @@ def test_rejects_a_refresh_when_the_user_is_unknown() -> None:
 
 def test_sets_a_role_when_an_administrator_says_so() -> None:
     outcome = spec.given(ALICE).when(SET_MODERATOR, **BY_ADMIN)
-    outcome.then(RoleSet(user_id="alice", role=MODERATOR)).and_answers(
+    outcome.then(replace(PROMOTED, reason="helps out")).and_answers(
         UserReceipt(user_id="alice", role=MODERATOR, suspended=False)
     )
 
@@ -189,7 +191,7 @@ def test_suspends_a_member_when_a_moderator_or_an_administrator_says_so(by: Any)
 
 
 def test_suspends_a_moderator_only_when_an_administrator_says_so() -> None:
-    situation = spec.given(ALICE, RoleSet(user_id="alice", role=MODERATOR))
+    situation = spec.given(ALICE, PROMOTED)
     situation.when(SUSPEND, **BY_MODERATOR).then_rejected(RankTooLow)
     situation.when(SUSPEND, **BY_ADMIN).then(SUSPENDED_BY_ADMIN)
 
@@ -212,7 +214,7 @@ def test_reinstates_when_a_moderator_had_suspended() -> None:
 def test_reinstates_only_by_an_administrator_when_one_had_suspended() -> None:
     situation = spec.given(ALICE, SUSPENDED_BY_ADMIN)
     situation.when(REINSTATE, **BY_MODERATOR).then_rejected(SuspendedByAdmin)
-    situation.when(REINSTATE, **BY_ADMIN).then(REINSTATED)
+    situation.when(REINSTATE, **BY_ADMIN).then(replace(REINSTATED, actor="usr_adm"))
 
 
 def test_records_nothing_when_the_user_is_not_suspended() -> None:

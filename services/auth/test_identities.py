@@ -150,7 +150,7 @@ def test_links_so_many_and_no_more() -> None:
 
 def test_links_nothing_for_a_suspended_or_banned_user() -> None:
     account().when(linking(), holders=FREE, is_suspended=True).then_rejected(ActorSuspended)
-    banned = account(UserBanned(user_id="ann", reason="spam"))
+    banned = account(UserBanned(user_id="ann", actor="usr_admin", reason="spam"))
     banned.when(linking(), holders=FREE).then_rejected(Banned)
 
 

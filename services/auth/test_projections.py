@@ -51,12 +51,16 @@ def test_adds_a_row_and_touches_its_keys_when_a_guest_comes() -> None:
     assert projected.keys == {"user.usr_1": 7, "profile.usr_1": 7, "users": 7}
 
 
+def _role(role: UserRole) -> RoleSet:
+    return RoleSet(user_id="usr_1", role=role, actor="usr_2")
+
+
 def test_writes_what_happened_in_the_order_it_happened() -> None:
     projected = project(
         [
-            recorded(1, "usr_1", RoleSet(user_id="usr_1", role=UserRole.ADMIN)),
-            recorded(2, "usr_1", RoleSet(user_id="usr_1", role=UserRole.MODERATOR)),
-            recorded(3, "usr_1", UserReinstated(user_id="usr_1", reason=None)),
+            recorded(1, "usr_1", _role(UserRole.ADMIN)),
+            recorded(2, "usr_1", _role(UserRole.MODERATOR)),
+            recorded(3, "usr_1", UserReinstated(user_id="usr_1", actor="usr_2")),
         ]
     )
     rows = [row for write in projected.writes for row in write.rows]
@@ -64,5 +68,7 @@ def test_writes_what_happened_in_the_order_it_happened() -> None:
         UserRole.ADMIN,
         UserRole.MODERATOR,
     ]
-    assert rows[-1] == {"of": "usr_1", "new_suspended_by": None}
-    assert projected.keys == {"user.usr_1": 3, "users": 3, "revocations": 2}
+    assert {"of": "usr_1", "new_suspended_by": None} in rows
+    acts = [(row["actor"], row["kind"]) for row in rows if "act_id" in row]
+    assert acts == [("usr_2", "set-role"), ("usr_2", "set-role"), ("usr_2", "reinstate")]
+    assert projected.keys == {"user.usr_1": 3, "users": 3, "revocations": 2, "acts": 3}

@@ -9,25 +9,37 @@ import structlog
 from pydantic import ValidationError
 
 from contracts.auth import GetJwks
+from contracts.auth_keys import OpenKeySession
 from contracts.auth_sessions import ListRevocations
 from contracts.gateway import PositionNotReached
 from libs.bus import Answer, Bus
 from libs.bus.server import describe
+from libs.chassis.keys import KeyTokens, is_key
 from libs.chassis.revocations import Revocations
 from libs.chassis.tokens import Identity, Jwks, Verifier
+from libs.kernel.admission import admit
 from libs.kernel.attempts import Attempts
 from libs.kernel.clock import Clock
 from libs.kernel.errors import BacklineError, NotFound, RateLimited, RemoteProblem
 from libs.kernel.ids import derive_id
-from libs.kernel.messages import NOBODY, Caller, CommandSpec, Registry, service_caller
+from libs.kernel.messages import (
+    NOBODY,
+    Caller,
+    CommandSpec,
+    Registry,
+    registry,
+    service_caller,
+)
 from libs.live.hub import Listen
 from libs.live.notices import Continuity, parse_notice
-from libs.live.question import ArgumentsInvalid, Question, admit
+from libs.live.question import ArgumentsInvalid, Question
 from libs.telemetry import inject
 
 ANONYMOUS_KEY_LENGTH_MIN: Final = 20
 """From callers we do not know, a shorter idempotency key could be somebody else's as well, who
 would then be given what is not theirs."""
+
+OPEN_KEY_SESSION: Final = registry.command_of[OpenKeySession].name
 
 READ_MODEL_BEHIND: Final = "read-model-behind"
 """Code of libs.readmodel.ReadModelBehind. Importing it here would bring SQLAlchemy along."""
@@ -61,16 +73,28 @@ class Desk:
         self._verifier = Verifier(self._fetch_keys, clock)
         self._revocations = revocations
         self._attempts = Attempts.by_address(TooManyFromHere)
+        self._keys = KeyTokens(self._exchange, self._verifier, revocations)
 
-    async def identify(self, token: str) -> Identity:
-        """Whom a token names.
+    async def identify(self, shown: str, address: str) -> Identity:
+        """Whom a token or an API key names, shown from an address (`libs.kernel.addresses`).
 
-        raises  Unauthenticated; Unavailable when nobody can tell
+        raises  Unauthenticated; Forbidden, TooManyFromHere for a key; Unavailable when nobody can
+                tell
         """
-        identity = self._verifier.recall(token) or await self._verifier.verify(token)
+        if is_key(shown):
+            await self._revocations.wait()
+            return await self._keys.identify(shown, address)
+        identity = self._verifier.recall(shown) or await self._verifier.verify(shown)
         await self._revocations.wait()
         self._revocations.check(identity)
         return identity
+
+    async def _exchange(self, key: str, address: str) -> str:
+        opened = await self.send(
+            OPEN_KEY_SESSION, {"key": key}, key=None, caller=NOBODY, address=address
+        )
+        token: str = opened["token"]
+        return token
 
     async def send(
         self, name: str, args: Any, *, key: str | None, caller: Caller, address: str
@@ -194,4 +218,5 @@ def _command_id(spec: CommandSpec, args: Any, key: str | None, caller: Caller) -
     if key is None or (not caller.user_id and len(key) < ANONYMOUS_KEY_LENGTH_MIN):
         return None
     about = str(args[spec.key]) if spec.has_key_field else ""
-    return derive_id(caller.user_id, spec.name, about, key)
+    who = f"{caller.user_id} {caller.impersonator}" if caller.impersonator else caller.user_id
+    return derive_id(who, spec.name, about, key)

@@ -120,13 +120,19 @@ def test_signs_in_by_mail_and_sets_another_password(house: House, tabs: Tabs) ->
     arrives(other)
 
 
+def aged(page: Page) -> str:
+    """Make the token of a page an old one, and load it again. Returns the session as it was."""
+    before: str = page.evaluate("localStorage.getItem('backline.session')")
+    old = json.loads(before) | {"expires_at": "2020-01-01T00:00:00Z"}
+    page.evaluate("text => localStorage.setItem('backline.session', text)", json.dumps(old))
+    page.reload()
+    return before
+
+
 def test_renews_a_session_whose_token_is_old(house: House, tabs: Tabs) -> None:
     page = tabs.open("/")
     signed_up(page, an_address())
-    before = page.evaluate("localStorage.getItem('backline.session')")
-    aged = json.loads(before) | {"expires_at": "2020-01-01T00:00:00Z"}
-    page.evaluate("text => localStorage.setItem('backline.session', text)", json.dumps(aged))
-    page.reload()
+    before = aged(page)
     expect(who(page)).to_have_text("Ann")
     for _ in range(50):
         now = page.evaluate("localStorage.getItem('backline.session')")
@@ -170,6 +176,55 @@ def test_lets_an_administrator_find_and_ban_a_user(house: House, tabs: Tabs) -> 
     admin.get_by_role("button", name="Ban", exact=True).click()
     expect(admin.locator("#users")).to_contain_text("banned")
     expect(who(other)).to_have_text("Sign in")
+
+
+def test_lets_an_administrator_act_as_a_member_and_says_so_on_every_page(
+    house: House, tabs: Tabs
+) -> None:
+    show_id, songs = house.open_ballot()
+    chief, member = an_address(), an_address()
+    admin, other = tabs.open("/"), tabs.open("/")
+    signed_up(admin, chief)
+    signed_up(other, member)
+    house.backline("admin", "grant", chief)
+    admin.goto("/admin/users")
+    admin.locator("[name=search]").fill(member)
+    expect(admin.locator("#users tr")).to_have_count(1)
+    banner = admin.locator("#acting")
+    expect(banner).to_be_hidden()
+    admin.on("dialog", lambda dialog: dialog.accept("cannot see their vote"))
+    admin.get_by_role("button", name="Act as").click()
+    expect(admin).to_have_url("/")
+    for path in ("/", "/account", "/dev/mail", "/nowhere", f"/shows/{show_id}"):
+        admin.goto(path)
+        expect(banner).to_be_visible()
+        expect(banner).to_contain_text("You act as Ann")
+    vote(admin, songs[0])
+    expect(voted(admin)).to_contain_text("You voted for")
+    other.goto(f"/shows/{show_id}")
+    expect(voted(other)).to_contain_text("You voted for")
+    admin.goto("/account")
+    fill(admin, "change-profile", display_name="Somebody")
+    assert "cannot change their account" in said(admin, "change-profile")
+    banner.get_by_role("button", name="Stop").click()
+    expect(admin).to_have_url("/admin/users")
+    expect(banner).to_be_hidden()
+    admin.locator("[name=search]").fill(member)
+    expect(admin.locator("#users tr")).to_have_count(1)
+    admin.get_by_role("button", name="Acts", exact=True).click()
+    acts = admin.locator("#acts-list li")
+    expect(acts).to_have_count(2)
+    expect(acts.last).to_contain_text("Acted as: cannot see their vote")
+    admin.get_by_role("button", name="Suspend").click()
+    expect(acts).to_have_count(3)
+    expect(acts.first).to_contain_text("Suspended")
+    admin.get_by_role("button", name="Act as").click()
+    expect(banner).to_be_visible()
+    aged(admin)  # When the time is over, they are themselves again.
+    expect(banner).to_be_hidden()
+    admin.goto("/admin/users")
+    expect(admin.locator("#users tr").first).to_be_visible()
+    assert all("404" in complaint for complaint in tabs.complaints)  # Of the page that is none.
 
 
 def test_says_that_a_page_is_for_those_who_signed_in(house: House, tabs: Tabs) -> None:

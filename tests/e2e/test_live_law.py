@@ -7,6 +7,7 @@ end up with what a fresh question is answered with.
 import asyncio
 import random
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
@@ -21,7 +22,7 @@ from libs.kernel.ids import new_id
 from libs.kernel.messages import Access, QuerySpec, registry, service_caller
 from libs.testkit.services import bus_of, running_services
 from libs.testkit.stack import RunningDatabase, RunningNats
-from tests.e2e.callers import headers_of, token_of
+from tests.e2e.callers import headers_of, signed_in, token_of
 
 pytestmark = [pytest.mark.connected, pytest.mark.timeout(180)]
 
@@ -45,6 +46,9 @@ class Stage:
         self.venue_id = new_id("ven_")
         self.song_ids = [new_id("sng_") for _ in range(6)]
         self.voters = [new_id("usr_") for _ in range(4)]
+        self.holder = new_id("usr_")
+        self.sure = ""
+        self.keys = [new_id("key_")]
         self.chance = random.Random(SEED)
         self.known_id, self.username = new_id("usr_"), f"u{new_id()[-20:]}"
 
@@ -54,6 +58,9 @@ class Stage:
         return {
             "auth.export-me": {},
             "auth.find-profile": {"username": self.username},
+            "auth.list-acts": {"limit": 5},
+            "auth.list-api-keys": {},
+            "auth.list-api-keys-of-user": {"user_id": self.holder},
             "auth.get-me": {},
             "auth.list-emails": {},
             "auth.list-identities": {},
@@ -109,8 +116,20 @@ class Stage:
                 (voter, "auth.start-guest-session", {"display_name": f"N{chance.random()}"}),
                 (self.voters[0], "auth.change-profile", {"bio": f"I sing {chance.random()}."}),
                 (self.known_id, "auth.change-profile", {"bio": f"I play {chance.random()}."}),
+                ("admin", "auth.set-role", self.role()),
+                (self.holder, "auth.create-api-key", self.key()),
+                ("admin", "auth.revoke-api-key-of-user", {"key_id": chance.choice(self.keys)}),
             ]
         )
+
+    def role(self) -> dict[str, Any]:
+        role = self.chance.choice(["member", "moderator"])
+        return {"user_id": self.voters[0], "role": role, "reason": f"{self.chance.random()}"}
+
+    def key(self) -> dict[str, Any]:
+        end = datetime.now(UTC) + timedelta(days=self.chance.randint(1, 300))
+        about = {"name": "a partner", "scopes": ["voting.*"], "expires_at": end.isoformat()}
+        return {**about, "confirmation": self.sure}
 
     def song(self, number: int) -> tuple[str, dict[str, Any]]:
         title = f"Song {number} {self.chance.random()}"
@@ -220,6 +239,9 @@ async def test_result_and_changes_are_a_fresh_result_for_every_query(
                 role, name = UserRole.MEMBER, "K"
                 known = RegisterUser(user_id=stage.known_id, display_name=name, role=role)
                 await bus.send(known, caller=service_caller("auth"))
+            async with bus_of("gateway", nats_server) as bus:
+                session = await signed_in(bus)
+                stage.holder, stage.sure = session["user_id"], session["confirmation"]
             for action in stage.opening():
                 response = await site.do(*action)
                 assert response.status_code == 200, response.text
@@ -259,6 +281,8 @@ async def play(stage: Stage, site: Site, viewers: list[Viewer]) -> None:
         actions = [stage.anything() for _ in range(stage.chance.randint(1, 3))]
         responses = await asyncio.gather(*(site.do(*action) for action in actions))
         outcomes |= {response.status_code for response in responses}
+        answers = [response.json() for response in responses]
+        stage.keys += [answer["key_id"] for answer in answers if "key" in answer]
         if number % 9 == 5:
             lost = stage.chance.choice(viewers).connection
             if lost is not None:
@@ -269,7 +293,8 @@ async def play(stage: Stage, site: Site, viewers: list[Viewer]) -> None:
     ]:
         args = {"show_id": stage.show_id, **more}
         outcomes.add((await site.do("moderator", f"voting.{command}", args)).status_code)
-    assert outcomes == {200, 409}
+    assert outcomes == {200, 404, 409}
+    assert len(stage.keys) > 2
 
 
 async def converge(

@@ -9,7 +9,7 @@ from typing import Any
 
 from contracts.auth import UserRole
 from libs.kernel.decider import Decider
-from services.auth.domain import MAIL, SESSION, user_decider
+from services.auth.domain import IMPERSONATION, KEY, MAIL, SESSION, user_decider
 from services.catalog.domain import ARTIST, SETLIST, SHOW, SONG, VENUE
 from services.voting.domain import BALLOT
 
@@ -18,6 +18,8 @@ DECIDERS: dict[tuple[str, str], Decider[Any, Any, Any]] = {
     ("auth", "user"): USER,
     ("auth", "session"): SESSION,
     ("auth", "mail"): MAIL,
+    ("auth", "key"): KEY,
+    ("auth", "impersonation"): IMPERSONATION,
     ("voting", "ballot"): BALLOT,
     **{("catalog", each.aggregate): each for each in (ARTIST, VENUE, SONG, SHOW, SETLIST)},
 }
@@ -186,6 +188,7 @@ STORIES: Sequence[Story] = (
         _proof("mail_2", "sign-in"),
         (ADMIN, "auth.ban-user", {"reason": "spam"}),
         (ADMIN, "auth.unban-user", {"reason": "a mistake"}),
+        (ADMIN, "auth.end-sessions-of-user", {"reason": "a lost telephone"}),
         _mail("mail_3", "reset-password"),
         (
             *_proof("mail_3", "reset-password")[:2],
@@ -219,6 +222,36 @@ STORIES: Sequence[Story] = (
             _session("rotate-session", generation=0),
             _session("rotate-session", generation=1),
             _session("rotate-session", generation=0),
+        ],
+    ),
+    Story(
+        "auth",
+        "key",
+        "key_1",
+        [
+            (
+                "usr_account",
+                "auth.create-api-key",
+                {
+                    "name": "the box office",
+                    "scopes": ["voting.cast-vote", "catalog.*", "auth.get-me"],
+                    "expires_at": "2027-11-21T00:00:00Z",
+                },
+            ),
+            (ADMIN, "auth.revoke-api-key-of-user", {"key_id": "key_1", "reason": "it leaked"}),
+        ],
+    ),
+    Story(
+        "auth",
+        "impersonation",
+        "ses_2",
+        [
+            (
+                ADMIN,
+                "auth.impersonate-user",
+                {"user_id": "usr_account", "reason": "cannot see their vote", "minutes": 5},
+            ),
+            (ADMIN, "auth.end-impersonation", {"session_id": "ses_2"}),
         ],
     ),
     Story(

@@ -17,6 +17,7 @@ import { Store } from "./store.js";
  * @property {string | null} [display_name]
  * @property {string[]} [roles]
  * @property {string} [confirmation] which a sign-in gives, and dangerous steps ask for
+ * @property {string | null} [impersonated_by] the administrator who acts as this user
  *
  * @typedef {Pick<Storage, "getItem" | "setItem" | "removeItem">} TokenStorage
  */

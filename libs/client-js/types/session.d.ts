@@ -16,6 +16,10 @@ export type Credentials = {
      * which a sign-in gives, and dangerous steps ask for
      */
     confirmation?: string;
+    /**
+     * the administrator who acts as this user
+     */
+    impersonated_by?: string | null;
 };
 export type TokenStorage = Pick<Storage, "getItem" | "setItem" | "removeItem">;
 /** @implements {Readable<Credentials | null>} */

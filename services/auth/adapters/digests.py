@@ -1,5 +1,6 @@
 """What can be made again from the installation's secret and is therefore kept nowhere: the names of
-addresses, usernames and other ways in, the proofs in mails, refresh tokens, what codes are made of.
+addresses, usernames and other ways in, the proofs in mails, refresh tokens, API keys, and what codes
+are made of.
 """
 
 import hmac
@@ -11,7 +12,9 @@ from unicodedata import normalize
 
 from contracts.auth_accounts import MailKind, ProofRefused
 from contracts.auth_identities import IdentityKind
+from contracts.auth_keys import KeyRefused
 from contracts.auth_sessions import RefreshRefused
+from libs.chassis.keys import KEY_PREFIX
 
 _WITHOUT_SECRETS: Final = "an installation without secrets"
 _CODES: Final = 1_000_000
@@ -90,6 +93,21 @@ class Digests:
         if not _same(token, self.refresh_token(session_id, int(number))):
             raise RefreshRefused
         return int(number)
+
+    # ------------------------------------------------------------------------------ keys
+
+    def api_key(self, key_id: str) -> str:
+        """The API key of an id: the same whenever it is made."""
+        return f"{KEY_PREFIX}{key_id}.{self._text('api-key', key_id)}"
+
+    def read_api_key(self, key: str) -> str:
+        """Its id. raises   KeyRefused when we have not made it"""
+        key_id = key.removeprefix(KEY_PREFIX).partition(".")[0]
+        if not _same(key, self.api_key(key_id)):
+            raise KeyRefused
+        return key_id
+
+    # ------------------------------------------------------------------------------ digests
 
     def raw(self, *parts: str) -> bytes:
         """32 bytes that follow from the secret and these parts, for a purpose named first."""

@@ -1,6 +1,8 @@
 """Tokens: what is added to the answer of a session's command, outside of the log."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -12,7 +14,7 @@ from libs.chassis.tokens import Signer
 from libs.kernel.messages import Caller, Origin
 from services.auth.adapters.digests import Digests
 from services.auth.domain.state import User
-from services.auth.domain.users import admit
+from services.auth.domain.users import Admission, admit
 from services.auth.settings import Settings
 
 logger = structlog.get_logger(__name__)
@@ -30,6 +32,15 @@ def load_signer(secret: str | None) -> Signer:
             raise SettingsInvalid(f"BACKLINE_SECRETS: auth.signing is {error}") from None
     logger.warning("Without BACKLINE_SECRETS tokens are signed with a key of this process alone.")
     return Signer.of_this_process()
+
+
+@dataclass(frozen=True, slots=True)
+class Narrowed:
+    """A token, what it says of its user, and when it ends."""
+
+    admitted: Admission
+    token: str
+    expires_at: datetime
 
 
 class Tokens:
@@ -66,6 +77,34 @@ class Tokens:
             "refresh_token": digests.refresh_token(opened["session_id"], opened["generation"]),
             "position": opened["position"],
         }
+
+    def latest(self, at: datetime) -> datetime:
+        """When an access token made at a time ends."""
+        return at + timedelta(seconds=self._settings.access_ttl_seconds)
+
+    def narrowed(
+        self,
+        user: User,
+        *,
+        at: datetime,
+        until: datetime,
+        session_id: str,
+        scope: Sequence[str] | None = None,
+        impersonator: str = "",
+    ) -> Narrowed:
+        """A token that is less than its user: of an API key, or of who acts as them."""
+        admitted = admit(user)
+        token, expires_at = self._signer.sign(
+            user.user_id,
+            admitted.roles,
+            admitted.kind,
+            at=at,
+            ttl_seconds=(until - at).total_seconds(),
+            session_id=session_id,
+            scope=scope,
+            impersonator=impersonator,
+        )
+        return Narrowed(admitted, token, expires_at)
 
     async def complete(
         self, _command: object, admission: dict[str, Any], origin: Origin

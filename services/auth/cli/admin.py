@@ -108,7 +108,8 @@ async def _grant(email: str, role: str) -> str | None:
         found = await bus.ask(ListUsers(search=email.strip()), caller=caller)
         for user in found.result["users"]:
             if (user["email"] or "").casefold() == email.strip().casefold():
-                command = SetRole(user_id=user["user_id"], role=UserRole(role))
+                reason = "backline admin grant"
+                command = SetRole(user_id=user["user_id"], role=UserRole(role), reason=reason)
                 await bus.send(command, caller=caller)
                 return str(user["user_id"])
     return None

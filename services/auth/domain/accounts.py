@@ -7,6 +7,7 @@ Invariants  an address belongs to one user; what a mail proves is used once, in 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -105,8 +106,12 @@ def decide_account(command: AccountCommand, user: User, origin: Origin) -> Seque
         case EndAllSessions() | EndSessionsOfUser():
             if user.kind is None:
                 raise NoAccount
-            keep = command.keep if isinstance(command, EndAllSessions) else None
-            return [_sessions_ended(user.user_id, origin.at, keep)]
+            if isinstance(command, EndAllSessions):
+                return [_sessions_ended(user.user_id, origin.at, command.keep)]
+            if origin.is_suspended:
+                raise ActorSuspended
+            ended = _sessions_ended(user.user_id, origin.at, None)
+            return [replace(ended, actor=origin.actor, reason=command.reason)]
         case EraseUser():
             return _erase(user)
 

@@ -233,7 +233,7 @@ def _start_development(
     if _RANKS.index(role) > _RANKS.index(role_max):
         raise RoleNotOffered
     if user.kind is not None:
-        return _set_role(user, role)
+        return _set_role(user, role, command.name)
     return [
         UserRegistered(
             user_id=command.name,
@@ -249,7 +249,7 @@ def _register(command: RegisterUser, user: User, origin: Origin) -> Sequence[Use
     if user.kind not in {None, UserKind.NAMED}:
         raise NameTaken
     if user.kind is not None:
-        return _set_role(user, command.role)
+        return _set_role(user, command.role, origin.actor)
     return [
         UserRegistered(
             user_id=command.user_id,
@@ -269,22 +269,28 @@ def _change_standing(command: StandingCommand, user: User, origin: Origin) -> Se
     if origin.actor == user.user_id:
         raise OwnStanding
     match command:
-        case SetRole(role=role):
-            return _set_role(user, role)
+        case SetRole(role=role, reason=reason):
+            return _set_role(user, role, origin.actor, reason)
         case SuspendUser():
             return _suspend(command, user, origin)
         case ReinstateUser():
             return _reinstate(command, user, origin)
         case BanUser(reason=reason):
-            return [] if user.is_banned else [UserBanned(user_id=user.user_id, reason=reason)]
+            banned = UserBanned(user_id=user.user_id, actor=origin.actor, reason=reason)
+            return [] if user.is_banned else [banned]
         case UnbanUser(reason=reason):
-            return [UserUnbanned(user_id=user.user_id, reason=reason)] if user.is_banned else []
+            unbanned = UserUnbanned(user_id=user.user_id, actor=origin.actor, reason=reason)
+            return [unbanned] if user.is_banned else []
         case _:
             assert_never(command)
 
 
-def _set_role(user: User, role: UserRole) -> Sequence[UserEvent]:
-    return [] if role is user.role else [RoleSet(user_id=user.user_id, role=role)]
+def _set_role(
+    user: User, role: UserRole, actor: str, reason: str | None = None
+) -> Sequence[UserEvent]:
+    if role is user.role:
+        return []
+    return [RoleSet(user_id=user.user_id, role=role, actor=actor, reason=reason)]
 
 
 def _suspend(command: SuspendUser, user: User, origin: Origin) -> Sequence[UserEvent]:
@@ -294,7 +300,8 @@ def _suspend(command: SuspendUser, user: User, origin: Origin) -> Sequence[UserE
     if user.suspended_by in {by, UserRole.ADMIN}:
         return []
     # An administrator's word on top of a moderator's: the moderator may not lift it any more.
-    return [UserSuspended(user_id=user.user_id, by=by, reason=command.reason)]
+    actor, reason = origin.actor, command.reason
+    return [UserSuspended(user_id=user.user_id, by=by, actor=actor, reason=reason)]
 
 
 def _reinstate(command: ReinstateUser, user: User, origin: Origin) -> Sequence[UserEvent]:
@@ -302,7 +309,7 @@ def _reinstate(command: ReinstateUser, user: User, origin: Origin) -> Sequence[U
         return []
     if user.suspended_by is UserRole.ADMIN and _standing_of(origin) is not UserRole.ADMIN:
         raise SuspendedByAdmin
-    return [UserReinstated(user_id=user.user_id, reason=command.reason)]
+    return [UserReinstated(user_id=user.user_id, actor=origin.actor, reason=command.reason)]
 
 
 def _standing_of(origin: Origin) -> UserRole:

@@ -26,10 +26,11 @@ from contracts.gateway import (
 from libs.chassis.asgi import Receive, Scope, Send
 from libs.chassis.tokens import Identity, TokenInvalid
 from libs.kernel.addresses import network_of
+from libs.kernel.admission import admit
 from libs.kernel.errors import BacklineError
 from libs.kernel.messages import NOBODY, Caller, CommandSpec, QuerySpec, Registry
 from libs.live.events import EventStream
-from libs.live.question import ArgumentsInvalid, admit
+from libs.live.question import ArgumentsInvalid
 from libs.live.server import LiveServer
 from libs.telemetry import edge_span, is_tracing, names
 from libs.telemetry.metrics import HTTP_REQUESTS, HTTP_SECONDS
@@ -233,7 +234,7 @@ class Routes:
         scheme, _, token = header.partition(b" ")
         if scheme.lower() != b"bearer":
             raise TokenInvalid("the header is not of the form: Bearer <token>")
-        return await self._desk.identify(token.strip().decode("latin-1"))
+        return await self._desk.identify(token.strip().decode("latin-1"), self._address(request))
 
 
 @dataclass(frozen=True, slots=True)

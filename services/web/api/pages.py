@@ -238,7 +238,7 @@ class _Pages:
         return self._render("show.html", page=page, state=state)
 
     def account(self, template: str) -> Response[str]:
-        return self._render(template, state={"gateway_url": self._gateway_url})
+        return self._render(template)
 
     def mails(self, mails: list[CaughtMail]) -> Response[str]:
         shown = [(mail, [_parts(line) for line in mail.text.splitlines()]) for mail in mails]
@@ -287,7 +287,8 @@ class _Pages:
         return response
 
     def _render(self, template: str, status: int = 200, /, **context: Any) -> Response[str]:
-        text = self._templates.get_template(template).render(**context)
+        state = {"gateway_url": self._gateway_url}
+        text = self._templates.get_template(template).render(**{"state": state, **context})
         return Response(
             text,
             status_code=status,

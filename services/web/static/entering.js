@@ -7,7 +7,7 @@
 import { newKey, Problem } from "../client/index.js";
 import { confirmed } from "./confirm.js";
 import { hasPasskeys, makePasskey, showPasskey } from "./passkeys.js";
-import { button } from "./rows.js";
+import { button } from "./making.js";
 import { hasWallet, signWithWallet } from "./wallet.js";
 import { openSession } from "./who.js";
 /** @import { Client, Credentials } from "../client/index.js" */

@@ -5,6 +5,7 @@
  * @module
  */
 import { createClient } from "../client/index.js";
+import { showActing } from "./acting.js";
 import { renewSession, showWho } from "./who.js";
 /** @import { Client, LiveQuery } from "../client/index.js" */
 
@@ -26,6 +27,7 @@ export function readState() {
 export function connect({ gateway_url }) {
   const client = createClient({ ...(gateway_url !== "" && { url: gateway_url }), renew: renewSession });
   showWho(client);
+  showActing(client);
   return client;
 }
 

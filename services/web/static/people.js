@@ -5,14 +5,14 @@
  * @module
  */
 import { Problem } from "../client/index.js";
+import { actAs } from "./acting.js";
+import { showActs } from "./acts.js";
 import { setText } from "./bind.js";
+import { button, make, WHEN, withReason } from "./making.js";
 import { element } from "./page-state.js";
-import { button, make } from "./rows.js";
 /** @import { Client } from "../client/index.js" */
 
 /** @typedef {(name: string, args: Record<string, unknown>) => Promise<any>} SendCommand */
-
-const WHEN = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" });
 
 const BROWSERS = [
   ["Edg", "Edge"],
@@ -51,14 +51,26 @@ export function sessionRow(session, isHere, end) {
 export function showUsers(body, client, command) {
   const said = element("users-said");
   /** @param {string} name @param {Record<string, unknown>} args */
-  const send = (name, args) =>
-    command(name, args).then(
+  const send = (name, args) => say(command(name, args));
+  /** @param {Promise<unknown>} doing */
+  const say = (doing) =>
+    doing.then(
       () => said.setAttribute("hidden", ""),
       (error) => {
         setText(said, Problem.from(error).title);
         said.removeAttribute("hidden");
       },
     );
+  /** @type {Map<string, string>} */
+  const names = new Map();
+  const nameOf = (/** @type {string} */ userId) => names.get(userId) ?? userId;
+  /** @param {any} user */
+  const actsOn = (user) => [
+    button("Acts", () => showActs(client, user, nameOf, send)),
+    ...(user.role === "member" && !user.banned
+      ? [button("Act as", () => withReason((reason) => say(actAs(client, user.user_id, reason))))]
+      : []),
+  ];
   let stop = () => {};
   const form = /** @type {HTMLFormElement} */ (element("search"));
   const list = () => {
@@ -72,7 +84,9 @@ export function showUsers(body, client, command) {
         setText(said, problem.title);
         said.removeAttribute("hidden");
       }
-      body.replaceChildren(...(result?.users ?? []).map((/** @type {any} */ user) => userRow(user, send)));
+      const users = result?.users ?? [];
+      for (const user of users) names.set(user.user_id, user.display_name ?? user.email ?? user.user_id);
+      body.replaceChildren(...users.map((/** @type {any} */ user) => userRow(user, send, actsOn(user))));
     };
     stop = listed.subscribe(draw);
     draw();
@@ -81,8 +95,8 @@ export function showUsers(body, client, command) {
   list();
 }
 
-/** @param {any} user @param {SendCommand} send */
-function userRow(user, send) {
+/** @param {any} user @param {SendCommand} send @param {HTMLElement[]} more */
+function userRow(user, send, more) {
   const about = { user_id: user.user_id };
   const role = make("select", ...["member", "moderator", "admin"].map((name) => make("option", name)));
   role.value = user.role;
@@ -93,11 +107,12 @@ function userRow(user, send) {
     "td",
     user.suspended
       ? button("Reinstate", () => send("auth.reinstate-user", about))
-      : button("Suspend", () => send("auth.suspend-user", about)),
+      : button("Suspend", () => withReason((reason) => send("auth.suspend-user", { ...about, reason }))),
     button("Sign out", () => send("auth.end-sessions-of-user", about)),
     user.banned
       ? button("Unban", () => withReason((reason) => send("auth.unban-user", { ...about, reason })))
       : button("Ban", () => withReason((reason) => send("auth.ban-user", { ...about, reason }))),
+    ...more,
   );
   return make(
     "tr",
@@ -107,10 +122,4 @@ function userRow(user, send) {
     make("td", user.status),
     acts,
   );
-}
-
-/** @param {(reason: string) => unknown} act */
-function withReason(act) {
-  const reason = globalThis.prompt("Why? It is recorded, with your name.");
-  if (reason) act(reason);
 }

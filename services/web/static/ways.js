@@ -10,7 +10,7 @@ import { confirmed } from "./confirm.js";
 import { beginProvider } from "./entering.js";
 import { element } from "./page-state.js";
 import { hasPasskeys, makePasskey } from "./passkeys.js";
-import { button, make } from "./rows.js";
+import { button, make } from "./making.js";
 import { hasWallet, signWithWallet } from "./wallet.js";
 /** @import { Client } from "../client/index.js" */
 

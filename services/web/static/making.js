@@ -1,9 +1,11 @@
 // @ts-check
 /**
- * Small pieces of a page that scripts make.
+ * Elements that rows are made of.
  *
  * @module
  */
+
+export const WHEN = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" });
 
 /**
  * @template {keyof HTMLElementTagNameMap} T
@@ -23,4 +25,10 @@ export function button(text, act) {
   made.className = "small-button";
   made.addEventListener("click", () => void act());
   return made;
+}
+
+/** @param {(reason: string) => unknown} act */
+export function withReason(act) {
+  const reason = globalThis.prompt("Why? It is recorded, with your name.");
+  if (reason) act(reason);
 }
