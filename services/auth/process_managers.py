@@ -24,18 +24,11 @@ def process_managers() -> list[ProcessManager]:
             react=send_mail,
         ),
         ProcessManager(
-            name="erasures",
-            log="auth",
-            aggregate="user",
-            events=(UserErased,),
-            react=destroy_key,
-        ),
-        ProcessManager(
-            name="hours-of-users",
+            name="endings",
             log="auth",
             aggregate="user",
             events=(UserLeft, UserReturned, UserErased, UsernameRetired, UsernameChosen),
-            react=keep_hours,
+            react=bring_to_an_end,
         ),
     ]
 
@@ -54,24 +47,18 @@ def send_mail(recorded: Recorded) -> Sequence[Reaction]:
             return []
 
 
-def destroy_key(recorded: Recorded) -> Sequence[Reaction]:
-    """Whoever is erased has no key any more."""
-    match recorded.data:
-        case UserErased(user_id=user_id):
-            return [Send(DestroyKey(user_id=user_id))]
-        case _:
-            return []
-
-
-def keep_hours(recorded: Recorded) -> Sequence[Reaction]:
-    """Whoever left is erased at the hour they were told, unless they have come back; a username
-    that was given up is free at its hour, unless it is taken back.
+def bring_to_an_end(recorded: Recorded) -> Sequence[Reaction]:
+    """Whoever left is erased at the hour they were told, unless they have come back, and whoever is
+    erased has no key any more; a username that was given up is free at its hour, unless it is taken
+    back.
     """
     match recorded.data:
         case UserLeft(user_id=user_id, erased_at=hour):
             return [Schedule(user_id, hour, EraseUser(user_id=user_id, due_at=hour))]
-        case UserReturned(user_id=user_id) | UserErased(user_id=user_id):
+        case UserReturned(user_id=user_id):
             return [Cancel(user_id)]
+        case UserErased(user_id=user_id):
+            return [Send(DestroyKey(user_id=user_id)), Cancel(user_id)]
         case UsernameRetired(user_id=user_id, name=name, free_at=hour):
             free = FreeUsername(user_id=user_id, name=name, due_at=hour)
             return [Schedule(f"{user_id}.{name}", hour, free)]
