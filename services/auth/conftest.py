@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 
@@ -11,11 +11,14 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from libs.bus import Bus
+from libs.kernel.errors import BacklineError
+from libs.kernel.ids import new_id
 from libs.stack.ports import free_ports
 from libs.testkit.services import bus_of, running_services
 from libs.testkit.stack import RunningDatabase, RunningNats
 
 MAIL_SECONDS_MAX = 10.0
+PATIENCE_SECONDS = 45.0
 
 
 class Mailbox:
@@ -46,6 +49,20 @@ class Mailbox:
         found = re.search(r"#(\S+)", await self.read(address, number))
         assert found is not None
         return found[1]
+
+
+async def insist[A](send: Callable[[str], Awaitable[A]]) -> A:
+    """Have a command carried out as a patient caller does: again, under the id it was given, for as
+    long as nobody could answer.
+    """
+    command_id = new_id()
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            try:
+                return await send(command_id)
+            except BacklineError as error:
+                if error.problem()["kind"] not in {"unavailable", "conflict"}:
+                    raise
 
 
 @pytest.fixture

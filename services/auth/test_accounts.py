@@ -10,11 +10,11 @@ from contracts.auth_accounts import MailRefused
 from libs.bus import Bus
 from libs.eventlog import JetStreamLog
 from libs.kernel.errors import RemoteProblem
-from libs.kernel.ids import new_id
+from libs.kernel.ids import derive_id, new_id
 from libs.kernel.messages import NOBODY, Caller
 from libs.testkit.stack import RunningNats
 from libs.testkit.waiting import eventually
-from services.auth.conftest import Mailbox
+from services.auth.conftest import Mailbox, insist
 
 pytestmark = pytest.mark.connected
 
@@ -82,22 +82,19 @@ async def test_makes_one_user_of_two_hundred_sign_ups_at_once(bus: Bus, mailbox:
     from services.auth.adapters.entry import OURSELVES
 
     email, name = an_address(), f"email-{new_id()}"
-    await asyncio.gather(
-        *(
-            bus.send(
-                OpenAccount(
-                    user_id=new_id(),
-                    email=email,
-                    email_name=name,
-                    password_hash="none",
-                    display_name=None,
-                    mail_id=new_id(),
-                ),
-                caller=OURSELVES,
-            )
-            for _ in range(200)
+
+    async def sign_up(command_id: str) -> None:
+        account = OpenAccount(
+            user_id=derive_id(command_id),
+            email=email,
+            email_name=name,
+            password_hash="none",
+            display_name=None,
+            mail_id=derive_id(command_id, "mail"),
         )
-    )
+        await bus.send(account, caller=OURSELVES, command_id=command_id)
+
+    await asyncio.gather(*(insist(sign_up) for _ in range(200)))
     await mailbox.read(email)
     users = (
         await bus.ask_raw("auth.list-users", {"kind": "named", "limit": 200}, caller=ADMIN)
