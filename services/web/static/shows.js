@@ -8,7 +8,6 @@ import { bind } from "./bind.js";
 import { connect, element, goOnFrom, oncePerFrame, readState } from "./page-state.js";
 import { showConnection } from "./strip.js";
 import { showsPage } from "./view/shows-page.js";
-/** @import { LiveQuery } from "../client/index.js" */
 
 const state = readState();
 const client = connect(state);
