@@ -19,6 +19,7 @@ from libs.testkit.waiting import eventually
 
 ADMIN = Caller(user_id="usr_admin", roles=("admin",))
 JOB = "toy.draw"
+POLICY = Policy(first_pause_seconds=0.1, attempts_max=3, timeout_seconds=30)
 
 
 @message
@@ -44,9 +45,9 @@ class Toy:
     is_holding: bool = False
     go: asyncio.Event = field(default_factory=asyncio.Event)
     fail: list[Exception] = field(default_factory=list)
-    policy: Policy = Policy(first_pause_seconds=0.1, attempts_max=3, timeout_seconds=30)
+    policy: Policy = POLICY
 
-    async def draw(self, arguments: Draw, context: JobContext) -> None:
+    async def draw(self, _arguments: Draw, context: JobContext) -> None:
         """Draw a ticket."""
         self.begun.append((context.run_id, context.attempt))
         if self.fail:
