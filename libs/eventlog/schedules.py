@@ -2,8 +2,8 @@
 
     sched.<service>.<key>   the schedule: what to send, and when
     due.<service>.<key>     what it becomes
-    job.<service>.<worker>.<key>
-                            what it becomes when it is work for another service (`libs.eventlog.work`)
+    job.<service>.<other>.<key>
+                            what it becomes when it is work for another (`libs.eventlog.work`)
 
 A schedule survives every restart, ours and the server's; one whose time has passed meanwhile is
 sent at once. Seldom, when the server is killed while it sends, one comes twice: whoever receives it

@@ -16,7 +16,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from libs.kernel.ids import new_id
+from libs.kernel.ids import derive_id, new_id
 from libs.kernel.messages import Access, QuerySpec, registry
 from libs.testkit.services import running_services
 from libs.testkit.stack import RunningDatabase, RunningNats
@@ -24,13 +24,16 @@ from tests.e2e.callers import headers_of, token_of
 
 pytestmark = [pytest.mark.connected, pytest.mark.timeout(180)]
 
-SERVICES = ["gateway", "auth", "voting", "catalog"]
+SERVICES = ["gateway", "auth", "voting", "catalog", "scheduler"]
 SEED = 20261120
 ACTIONS = 80
 CONVERGE_SECONDS = 20.0
+RESTING = ("scheduler.pause-schedule", "scheduler.resume-schedule")
+ENDING = ("scheduler.cancel-run", "scheduler.retry-run")
 NOT_WATCHED = {
     "auth.list-revocations": "gateways alone ask; tests/e2e/test_revocation.py",
     "auth.get-jwks": "the keys of a running installation do not change",
+    "scheduler.list-running-attempts": "workers alone ask; libs/jobs/worker.py",
     "gateway.get-viewers": "it is about the watching itself; services/gateway/test_connected.py",
 }
 
@@ -43,6 +46,8 @@ class Stage:
         self.venue_id = new_id("ven_")
         self.song_ids = [new_id("sng_") for _ in range(6)]
         self.voters = [new_id("usr_") for _ in range(4)]
+        self.schedule_id = new_id("sch_")
+        self.run_id = derive_id(self.schedule_id, "once", "1")
         self.chance = random.Random(SEED)
 
     def arguments(self) -> dict[str, dict[str, Any]]:
@@ -60,6 +65,12 @@ class Stage:
             "catalog.list-songs": artist,
             "catalog.get-songs": {"song_ids": self.song_ids[:3]},
             "catalog.get-candidates": show,
+            "scheduler.count-runs": {},
+            "scheduler.get-run": {"run_id": self.run_id},
+            "scheduler.get-schedule": {"schedule_id": self.schedule_id},
+            "scheduler.list-jobs": {},
+            "scheduler.list-runs": {"which": "upcoming", "schedule_id": self.schedule_id},
+            "scheduler.list-schedules": {},
             "voting.get-ballot": show,
             "voting.get-tally": show,
             "voting.list-ballots": {"show_ids": [self.show_id]},
@@ -78,6 +89,7 @@ class Stage:
             ("admin", "catalog.schedule-show", self.show("2030-05-01")),
             ("admin", "catalog.record-setlist", self.setlist()),
             ("moderator", "voting.prepare-ballot", {**show, "song_ids": self.song_ids}),
+            ("admin", *self.schedule(3600)),
         ]
 
     def anything(self) -> tuple[str, str, dict[str, Any]]:
@@ -97,6 +109,10 @@ class Stage:
                 ("admin", *self.song(chance.randrange(6))),
                 ("admin", "catalog.record-setlist", self.setlist()),
                 ("admin", "catalog.schedule-show", self.show(f"2030-05-0{chance.randint(1, 9)}")),
+                ("admin", *self.schedule(chance.randint(3000, 4000))),
+                ("admin", "scheduler.run-now", {"schedule_id": self.schedule_id}),
+                ("admin", chance.choice(RESTING), {"schedule_id": self.schedule_id}),
+                ("admin", chance.choice(ENDING), {"run_id": self.run_id}),
                 (voter, "auth.start-guest-session", {"display_name": f"N{chance.random()}"}),
             ]
         )
@@ -105,6 +121,11 @@ class Stage:
         title = f"Song {number} {self.chance.random()}"
         song = {"song_id": self.song_ids[number], "artist_id": self.artist_id, "title": title}
         return "catalog.register-song", song
+
+    def schedule(self, seconds: int) -> tuple[str, dict[str, Any]]:
+        timing = {"kind": "once", "run_after_seconds": seconds}
+        schedule = {"schedule_id": self.schedule_id, "job": "toy.draw", "arguments": {}}
+        return "scheduler.put-schedule", {**schedule, "timing": timing}
 
     def show(self, day: str) -> dict[str, Any]:
         ids = {"show_id": self.show_id, "artist_id": self.artist_id, "venue_id": self.venue_id}
@@ -182,6 +203,14 @@ class Site:
         assert response.status_code == 200, (query, response.text)
         return response.json()
 
+    async def until_there(self, token: str | None, query: str, args: dict[str, Any]) -> None:
+        """Wait for what follows from a command a moment later."""
+        path = "/v1/" + query.replace(".", "/")
+        headers = {"Authorization": f"Bearer {token}"}
+        async with asyncio.timeout(CONVERGE_SECONDS):
+            while (await self._client.get(path, params=args, headers=headers)).status_code != 200:
+                await asyncio.sleep(0.1)
+
 
 def who_may(spec: QuerySpec) -> str:
     """The least of those who may ask."""
@@ -213,6 +242,7 @@ async def test_result_and_changes_are_a_fresh_result_for_every_query(
                 "voter": guest["token"],
                 "admin": token_of(nats_server, "admin", "admin"),
             }
+            await site.until_there(tokens["admin"], "scheduler.get-run", {"run_id": stage.run_id})
             watched = stage.arguments()
             ours = {spec.name for spec in registry.queries.values() if spec.service in SERVICES}
             assert watched.keys() | NOT_WATCHED.keys() == ours
