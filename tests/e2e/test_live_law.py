@@ -208,7 +208,7 @@ class Site:
         path = "/v1/" + query.replace(".", "/")
         headers = {"Authorization": f"Bearer {token}"}
         async with asyncio.timeout(CONVERGE_SECONDS):
-            while (await self._client.get(path, params=args, headers=headers)).status_code != 200:
+            while (await self._client.get(path, params=args, headers=headers)).is_error:  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
 
 
