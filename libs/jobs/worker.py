@@ -22,7 +22,7 @@ from libs.jobs.job import Job
 from libs.kernel.clock import Clock, system_clock
 from libs.kernel.errors import RemoteProblem, Unavailable
 from libs.kernel.ids import derive_id, new_id
-from libs.kernel.messages import registry
+from libs.kernel.messages import Command, registry
 from libs.kernel.slots import owner_of, slot_of
 from libs.telemetry import metrics
 from libs.telemetry.names import TRACEPARENT
@@ -51,14 +51,18 @@ class Worker:
         jobs: Sequence[Job[Any]],
         client: Client,
         clock: Clock = system_clock,
+        standing: Sequence[Command[Any]] = (),
         attempts_max: int = ATTEMPTS_AT_ONCE_MAX,
         member: str | None = None,
     ) -> None:
-        """`attempts_max` are under way at once at most. The contracts of the scheduler must have
-        been imported: commands are sent by the names that they register.
+        """The contracts of the scheduler must have been imported: commands are sent by the names
+        that they register.
+
+        standing      `PutSchedule` commands for schedules that there always are, sent at the start
+        attempts_max  how many are under way at once at most
         """
         if f"{GIVER}.start-run" not in registry.commands:
-            raise RuntimeError("import contracts.scheduler_runs: a worker speaks it")
+            raise RuntimeError("a worker speaks the contracts of the scheduler: contracts.load()")
         strangers = [job.name for job in jobs if not job.name.startswith(f"{service}.")]
         if strangers or len({job.name for job in jobs}) != len(jobs):
             raise ValueError(f"not the names of {service}'s own jobs: {strangers or jobs}")
@@ -67,6 +71,7 @@ class Worker:
         self._bus = Bus(client)
         self._scheduler = Scheduler(self._bus, service)
         self._clock = clock
+        self._standing = standing
         self._attempts_max = attempts_max
         self._member = member or new_id("w_")
         self._queue = WorkQueue(client, service, giver=GIVER)
@@ -102,7 +107,7 @@ class Worker:
             self._is_member.set()
 
     async def _register(self) -> None:
-        """Say which jobs we have, once."""
+        """Say which jobs we have, once, and put the schedules that there always are."""
         jobs = [
             {
                 "name": job.name,
@@ -113,6 +118,9 @@ class Worker:
             for job in self._jobs.values()
         ]
         await self._scheduler.send("register-jobs", {"service": self._service, "jobs": jobs})
+        for command in self._standing:
+            name = registry.command_of[type(command)].name.removeprefix(f"{GIVER}.")
+            await self._scheduler.send(name, orjson.loads(orjson.dumps(command)))
 
     # ------------------------------------------------------------------ taking
 

@@ -47,7 +47,7 @@ SERVICES: Mapping[str, Access] = {
     "auth": Access(persons=True),
     "catalog": Access(reads=("auth",)),
     "voting": Access(calls=("catalog",), hears=("catalog",), reads=("auth", "catalog")),
-    "scheduler": Access(reads=("auth",), hands_out=True),
+    "scheduler": Access(reads=("auth",), jobs=True, hands_out=True),
     "gateway": Access(calls=EVERYONE, hears=EVERYONE, owns_log=False),
     "web": Access(calls=EVERYONE, hears=EVERYONE, owns_log=False),
 }
@@ -76,7 +76,7 @@ def permissions_of(user: str, services: Mapping[str, Access]) -> Permissions:
     if user == DEPLOYER:
         return Permissions(publish=("$JS.API.>",), subscribe=(_inbox(user),))
     access = services[user]
-    called = _names(user, (*access.calls, SCHEDULER) if access.jobs else access.calls)
+    called = _names(user, _called(user, access))
     publish = [
         *(f"{kind}.{user}.>" for kind in ("chg", "hot")),
         *(f"{kind}.{name}.>" for kind in ("cmd", "qry") for name in called),
@@ -98,6 +98,11 @@ def permissions_of(user: str, services: Mapping[str, Access]) -> Permissions:
     for name in access.reads:
         publish += _following(f"EVT_{name.upper()}", f"evt.{name}.>")
     return Permissions(tuple(publish), tuple(subscribe))
+
+
+def _called(user: str, access: Access) -> tuple[str, ...]:
+    is_more = access.jobs and user != SCHEDULER and access.calls != EVERYONE
+    return (*access.calls, SCHEDULER) if is_more else access.calls
 
 
 def _inbox(user: str) -> str:

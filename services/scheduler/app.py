@@ -7,10 +7,12 @@ from libs.bus import serve_queries
 from libs.chassis.service import App, Part, Runtime
 from libs.chassis.suspended import SuspendedUsers
 from libs.eventlog.snapshots import SnapshotStore
+from libs.jobs import Worker
 from libs.owner import Owner, OwnerLimits
 from libs.reactions.reactor import Reactor
 from libs.readmodel import answering, run_projections
 from services.scheduler.domain import DECIDERS
+from services.scheduler.jobs import JOBS, STANDING
 from services.scheduler.process_managers import process_managers
 from services.scheduler.projections import PROJECTION
 from services.scheduler.queries import QUERIES
@@ -69,6 +71,16 @@ def create_app(settings: Settings) -> App:
         )
         await reactor.run(lambda: runtime.ready("process-managers"))
 
+    async def work(runtime: Runtime) -> None:
+        worker = Worker(
+            service="scheduler",
+            jobs=JOBS,
+            client=await runtime.connection(),
+            clock=runtime.clock,
+            standing=STANDING,
+        )
+        await worker.run(lambda: runtime.ready("jobs"))
+
     return App(
         "scheduler",
         [
@@ -76,5 +88,6 @@ def create_app(settings: Settings) -> App:
             Part("projections", project),
             Part("queries", answer),
             Part("process-managers", react),
+            Part("jobs", work),
         ],
     )
