@@ -3,6 +3,7 @@
 import asyncio
 
 from contracts.auth import UserReinstated, UserSuspended
+from contracts.scheduler import PutSchedule
 from libs.bus import serve_queries
 from libs.chassis.service import App, Part, Runtime
 from libs.chassis.suspended import SuspendedUsers
@@ -11,6 +12,7 @@ from libs.jobs import Worker
 from libs.owner import Owner, OwnerLimits
 from libs.reactions.reactor import Reactor
 from libs.readmodel import answering, run_projections
+from services.scheduler.adapters import Rosters
 from services.scheduler.domain import DECIDERS
 from services.scheduler.jobs import JOBS, STANDING
 from services.scheduler.process_managers import process_managers
@@ -31,6 +33,7 @@ def create_app(settings: Settings) -> App:
             client=connection,
             log=await runtime.log(),
             deciders=DECIDERS,
+            resolvers={PutSchedule: Rosters(await runtime.bus()).check},
             suspended=suspended,
             snapshots=SnapshotStore(connection, "scheduler"),
             clock=runtime.clock,

@@ -12,12 +12,13 @@ from contracts import all as contracts
 from contracts.scheduler_runs import RunList
 from libs.bus import Bus
 from libs.jobs import Job, JobContext, Policy, Worker
-from libs.kernel.messages import Caller, message
+from libs.kernel.messages import Caller, message, service_caller
 from libs.testkit.services import bus_of, running_services
 from libs.testkit.stack import RunningDatabase, RunningNats
 from libs.testkit.waiting import eventually
 
 ADMIN = Caller(user_id="usr_admin", roles=("admin",))
+SERVICE = service_caller("gateway")
 JOB = "toy.draw"
 POLICY = Policy(first_pause_seconds=0.1, attempts_max=3, timeout_seconds=30)
 
@@ -87,15 +88,15 @@ class House:
 
     bus: Bus
 
-    async def send(self, name: str, **args: Any) -> dict[str, Any]:
-        return await self.bus.send_raw(f"scheduler.{name}", args, caller=ADMIN)
+    async def send(self, name: str, *, caller: Caller = ADMIN, **args: Any) -> dict[str, Any]:
+        return await self.bus.send_raw(f"scheduler.{name}", args, caller=caller)
 
     async def ask(self, name: str, **args: Any) -> dict[str, Any]:
         return (await self.bus.ask_raw(f"scheduler.{name}", args, caller=ADMIN)).result
 
     async def put(self, schedule_id: str, timing: dict[str, Any], **args: Any) -> None:
         arguments = {"schedule_id": schedule_id, "job": JOB, "arguments": {}, "timing": timing}
-        await self.send("put-schedule", **{**arguments, **args})
+        await self.send("put-schedule", **{"caller": SERVICE, **arguments, **args})
 
     async def runs(self, which: RunList, schedule_id: str) -> Sequence[dict[str, Any]]:
         found = await self.ask("list-runs", which=which.value, schedule_id=schedule_id)

@@ -10,7 +10,7 @@ from contracts.scheduler_runs import RunList
 from libs.kernel.errors import Invalid, RemoteProblem
 from libs.kernel.ids import new_id
 from libs.testkit.waiting import eventually
-from services.scheduler.conftest import House, Toy
+from services.scheduler.conftest import ADMIN, House, Toy
 
 pytestmark = pytest.mark.connected
 
@@ -208,3 +208,19 @@ async def test_refuses_a_page_that_is_not_one(house: House) -> None:
     with pytest.raises(RemoteProblem) as refusal:
         await house.ask("list-runs", which="history", after="nonsense")
     assert refusal.value.document["kind"] == "invalid"
+
+
+async def test_refuses_a_persons_schedule_for_a_job_that_there_is_not(house: House) -> None:
+    with pytest.raises(RemoteProblem) as refusal:
+        await house.put("s", {"kind": "once", "run_after_seconds": 0}, job="toy.no", caller=ADMIN)
+    assert refusal.value.document["code"] == "scheduler.job-unknown"
+
+
+async def test_has_run_the_canary_when_somebody_wants_it_now(house: House) -> None:
+    async def is_put() -> bool:
+        listed = await house.ask("list-schedules", job="scheduler.canary")
+        return bool(listed["schedules"])
+
+    await eventually(is_put)
+    await house.send("run-now", schedule_id="scheduler-canary")
+    await house.until(RunList.HISTORY, "scheduler-canary", status="succeeded")

@@ -13,7 +13,7 @@ from libs.bus import Bus
 from libs.eventlog.protocol import call, raise_error
 from libs.jobs import Job, JobContext, Worker
 from libs.kernel.ids import new_id
-from libs.kernel.messages import Caller, message
+from libs.kernel.messages import message, service_caller
 from tests.bench.figure import Figure, Measured
 from tests.bench.stack import BenchStack, bench_stack
 
@@ -23,7 +23,7 @@ WINDOW_SECONDS = 20.0
 PUTS_PER_SECOND = 150
 """What is counted on to have all of them pending in time: checked before the first is due."""
 PUTS_AT_ONCE = 128
-ADMIN = Caller("usr_admin", ("admin",))
+ASKER = service_caller("gateway")
 JOB = "scheduler.probe"
 NOTE = (
     "The timer of nats-server is a quarter of a second coarse; a worker begins after the scheduler "
@@ -97,7 +97,7 @@ async def _put(stack: BenchStack, count: int, seconds: float) -> float:
             overlap=Overlap.ALLOW_ALL,
         )
         async with places:
-            await bus.send(schedule, caller=ADMIN)
+            await bus.send(schedule, caller=ASKER)
 
     await asyncio.gather(*(put(number) for number in range(count)))
     put_seconds = (datetime.now(UTC) - began_at).total_seconds()

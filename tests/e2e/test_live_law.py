@@ -124,7 +124,7 @@ class Stage:
 
     def schedule(self, seconds: int) -> tuple[str, dict[str, Any]]:
         timing = {"kind": "once", "run_after_seconds": seconds}
-        schedule = {"schedule_id": self.schedule_id, "job": "toy.draw", "arguments": {}}
+        schedule = {"schedule_id": self.schedule_id, "job": "scheduler.canary", "arguments": {}}
         return "scheduler.put-schedule", {**schedule, "timing": timing}
 
     def show(self, day: str) -> dict[str, Any]:
@@ -203,12 +203,17 @@ class Site:
         assert response.status_code == 200, (query, response.text)
         return response.json()
 
-    async def until_there(self, token: str | None, query: str, args: dict[str, Any]) -> None:
+    async def until_there(
+        self, token: str | None, query: str, args: dict[str, Any], text: str
+    ) -> None:
         """Wait for what follows from a command a moment later."""
         path = "/v1/" + query.replace(".", "/")
         headers = {"Authorization": f"Bearer {token}"}
         async with asyncio.timeout(CONVERGE_SECONDS):
-            while (await self._client.get(path, params=args, headers=headers)).is_error:  # noqa: ASYNC110
+            while True:
+                answer = await self._client.get(path, params=args, headers=headers)
+                if answer.is_success and text in answer.text:
+                    return
                 await asyncio.sleep(0.1)
 
 
@@ -234,15 +239,18 @@ async def test_result_and_changes_are_a_fresh_result_for_every_query(
             site = Site(client, nats_server)
             guest = (await client.post("/v1/auth/start-guest-session")).json()
             stage.voters[0] = guest["user_id"]
+            admin = token_of(nats_server, "admin", "admin")
+            await site.until_there(admin, "scheduler.list-jobs", {}, "scheduler.canary")
             for action in stage.opening():
                 response = await site.do(*action)
                 assert response.status_code == 200, response.text
             tokens = {
                 "nobody": None,
                 "voter": guest["token"],
-                "admin": token_of(nats_server, "admin", "admin"),
+                "admin": admin,
             }
-            await site.until_there(tokens["admin"], "scheduler.get-run", {"run_id": stage.run_id})
+            run = {"run_id": stage.run_id}
+            await site.until_there(admin, "scheduler.get-run", run, stage.run_id)
             watched = stage.arguments()
             ours = {spec.name for spec in registry.queries.values() if spec.service in SERVICES}
             assert watched.keys() | NOT_WATCHED.keys() == ours
