@@ -136,7 +136,10 @@ class Orders(View):
 
 @command("scheduler.schedule-run", key="run_id", access=Access.SERVICE)
 class ScheduleRun(Command[RunReceipt]):
-    """Plan a run. The same once more changes nothing. Sent by the scheduler only."""
+    """Plan a run. The same once more changes nothing. Sent by the scheduler only.
+
+    asked_by   whoever made it due: a person, or a service; our own timer for `Cause.SCHEDULE`
+    """
 
     run_id: RunId
     schedule_id: ScheduleId
@@ -145,6 +148,7 @@ class ScheduleRun(Command[RunReceipt]):
     occurrence: AwareDatetime
     due_at: AwareDatetime
     cause: Cause
+    asked_by: str
     is_tracked: bool
 
 
@@ -306,7 +310,7 @@ class RetryRun(Command[RunReceipt]):
 
 @event("scheduler.run_scheduled")
 class RunScheduled(Event):
-    """A run is planned. Fields as in `OccurrenceIssued`."""
+    """A run is planned. Fields as in `OccurrenceIssued` and `ScheduleRun`."""
 
     run_id: RunId
     schedule_id: ScheduleId
@@ -315,6 +319,7 @@ class RunScheduled(Event):
     occurrence: datetime
     due_at: datetime
     cause: Cause
+    asked_by: str
     is_tracked: bool
 
 
@@ -504,7 +509,7 @@ class RunningAttempt(View):
 
 @view
 class RunningAttempts(View):
-    """The attempts under way of one service."""
+    """Attempts under way, those that began first."""
 
     attempts: list[RunningAttempt]
 
@@ -547,6 +552,11 @@ class CountRuns(Query[RunCounts]):
 
 @query("scheduler.list-running-attempts", access=Access.SERVICE, watches=("runs",))
 class ListRunningAttempts(Query[RunningAttempts]):
-    """The attempts of a service that are under way, for its workers to see who has gone away."""
+    """The attempts that are under way, for those who look whether their workers still are.
 
-    service: Id
+    service     only those of this one
+    overdue_at  only those whose time was over by then
+    """
+
+    service: Id | None = None
+    overdue_at: AwareDatetime | None = None

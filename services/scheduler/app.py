@@ -12,7 +12,7 @@ from libs.jobs import Worker
 from libs.owner import Owner, OwnerLimits
 from libs.reactions.reactor import Reactor
 from libs.readmodel import answering, run_projections
-from services.scheduler.adapters import Rosters
+from services.scheduler.adapters import Deadlines, Rosters
 from services.scheduler.domain import DECIDERS
 from services.scheduler.jobs import JOBS, STANDING
 from services.scheduler.process_managers import process_managers
@@ -74,6 +74,11 @@ def create_app(settings: Settings) -> App:
         )
         await reactor.run(lambda: runtime.ready("process-managers"))
 
+    async def watch(runtime: Runtime) -> None:
+        deadlines = Deadlines(await runtime.bus(), runtime.clock)
+        runtime.ready("deadlines")
+        await deadlines.keep()
+
     async def work(runtime: Runtime) -> None:
         worker = Worker(
             service="scheduler",
@@ -91,6 +96,7 @@ def create_app(settings: Settings) -> App:
             Part("projections", project),
             Part("queries", answer),
             Part("process-managers", react),
+            Part("deadlines", watch),
             Part("jobs", work),
         ],
     )

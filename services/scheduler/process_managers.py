@@ -100,12 +100,12 @@ def keep_time(recorded: Recorded) -> Sequence[Reaction]:
         case RunsCalledOff(run_ids=run_ids, pending_only=pending_only):
             return [Send(CancelRun(run_id=each, pending_only=pending_only)) for each in run_ids]
         case OccurrenceIssued() as issued:
-            return [Send(_run_of(issued))]
+            return [Send(_run_of(issued, recorded.actor))]
         case _:
             return []
 
 
-def _run_of(issued: OccurrenceIssued) -> ScheduleRun:
+def _run_of(issued: OccurrenceIssued, asked_by: str) -> ScheduleRun:
     return ScheduleRun(
         run_id=issued.run_id,
         schedule_id=issued.schedule_id,
@@ -114,6 +114,7 @@ def _run_of(issued: OccurrenceIssued) -> ScheduleRun:
         occurrence=issued.occurrence,
         due_at=issued.due_at,
         cause=issued.cause,
+        asked_by=asked_by,
         is_tracked=issued.is_tracked,
     )
 

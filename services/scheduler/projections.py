@@ -215,7 +215,7 @@ class _Folded:
     def _add_to_run(self, recorded: Recorded) -> None:
         event, run_id = recorded.data, recorded.aggregate_id
         if isinstance(event, RunScheduled):
-            self.runs.add(run_id, _planned(event, recorded))
+            self.runs.add(run_id, _planned(event))
         else:
             self.runs.change(run_id, _changes(event, recorded))
         if not isinstance(event, RunProgressed):
@@ -233,7 +233,7 @@ class _Folded:
             )
 
 
-def _planned(event: RunScheduled, recorded: Recorded) -> Row:
+def _planned(event: RunScheduled) -> Row:
     return {
         "run_id": event.run_id,
         "schedule_id": event.schedule_id,
@@ -243,7 +243,7 @@ def _planned(event: RunScheduled, recorded: Recorded) -> Row:
         "status": RunStatus.SCHEDULED.value,
         "stage": "upcoming",
         "cause": event.cause.value,
-        "asked_by": recorded.actor,
+        "asked_by": event.asked_by,
         "occurrence": event.occurrence,
         "due_at": event.due_at,
         "at": event.due_at,

@@ -55,6 +55,8 @@ _STAGES = {
 }
 _OLDEST_FIRST = {RunList.UPCOMING, RunList.RUNNING}
 _TIMING: TypeAdapter[Timing] = TypeAdapter(Timing)
+STEPS_MAX = 500
+ATTEMPTS_SHOWN_MAX = 1000
 _CURSOR = TypeAdapter(tuple[AwareDatetime, str])
 
 # ---------------------------------------------------------------------------------- schedules
@@ -155,9 +157,6 @@ async def get_run(query: GetRun, _caller: Caller, connection: AsyncConnection) -
     )
 
 
-STEPS_MAX = 500
-
-
 async def list_runs(query: ListRuns, _caller: Caller, connection: AsyncConnection) -> Runs:
     """Runs by how they stand. raises Invalid for a cursor that is not of ours"""
     place = (runs.c.at, runs.c.run_id)
@@ -190,13 +189,14 @@ async def count_runs(_query: CountRuns, _caller: Caller, connection: AsyncConnec
 async def list_running_attempts(
     query: ListRunningAttempts, _caller: Caller, connection: AsyncConnection
 ) -> RunningAttempts:
-    """The attempts under way of one service, those that began first."""
-    statement = (
-        select(runs)
-        .where(runs.c.stage == "running", runs.c.service == query.service)
-        .order_by(runs.c.at, runs.c.run_id)
-        .limit(ATTEMPTS_SHOWN_MAX)
-    )
+    """Attempts under way, those that began first."""
+    statement = select(runs).where(runs.c.stage == "running")
+    if query.service is not None:
+        statement = statement.where(runs.c.service == query.service)
+    if query.overdue_at is not None:
+        allowed = func.make_interval(0, 0, 0, 0, 0, 0, runs.c.timeout_seconds)
+        statement = statement.where(runs.c.started_at + allowed < query.overdue_at)
+    statement = statement.order_by(runs.c.at, runs.c.run_id).limit(ATTEMPTS_SHOWN_MAX)
     return RunningAttempts(
         attempts=[
             RunningAttempt(
@@ -210,9 +210,6 @@ async def list_running_attempts(
             for row in await _rows(connection, statement)
         ]
     )
-
-
-ATTEMPTS_SHOWN_MAX = 1000
 
 
 def _run(row: RowMapping) -> Run:

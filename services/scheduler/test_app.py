@@ -3,13 +3,16 @@
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from contracts.scheduler_runs import RunList
 from libs.kernel.errors import Invalid, RemoteProblem
 from libs.kernel.ids import new_id
+from libs.kernel.messages import service_caller
 from libs.testkit.waiting import eventually
+from services.scheduler.adapters import GRACE_SECONDS, Deadlines
 from services.scheduler.conftest import ADMIN, House, Toy
 
 pytestmark = pytest.mark.connected
@@ -150,7 +153,7 @@ async def test_backfills_each_occurrence_once_however_often_it_is_asked(
     schedule_id = new_id("s_")
     start = datetime.now(UTC) - timedelta(hours=5)
     yearly = {"kind": "interval", "every_seconds": 3600, "start_at": start.isoformat()}
-    asked = {
+    asked: dict[str, Any] = {
         "schedule_id": schedule_id,
         "since": start.isoformat(),
         "until": (start + timedelta(hours=3)).isoformat(),
@@ -224,3 +227,23 @@ async def test_has_run_the_canary_when_somebody_wants_it_now(house: House) -> No
     await eventually(is_put)
     await house.send("run-now", schedule_id="scheduler-canary")
     await house.until(RunList.HISTORY, "scheduler-canary", status="succeeded")
+
+
+async def test_gives_a_run_up_when_its_time_is_long_over_and_nobody_says_so(
+    house: House, toy: Toy
+) -> None:
+    schedule_id = new_id("s_")
+    await house.put(schedule_id, {"kind": "once", "run_after_seconds": 0})
+    run = await house.until(RunList.UPCOMING, schedule_id)
+    begin = {"run_id": run["run_id"], "attempt": 1, "worker": "w_gone"}
+    policy = {"attempts_max": 3, "timeout_seconds": 5}
+    await house.send("start-run", caller=service_caller("toy"), **begin, **policy)
+    await house.until(RunList.RUNNING, schedule_id)
+    await Deadlines(house.bus, lambda: datetime.now(UTC)).look()
+    assert await house.runs(RunList.RUNNING, schedule_id)
+    later = datetime.now(UTC) + timedelta(seconds=GRACE_SECONDS + 6)
+    await Deadlines(house.bus, lambda: later).look()
+    given_up = await house.until(RunList.UPCOMING, schedule_id, status="waiting")
+    assert given_up["failure"]["code"] == "overdue"
+    async with toy.working():
+        await house.until(RunList.HISTORY, schedule_id, status="succeeded", attempt=2)

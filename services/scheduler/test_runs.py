@@ -62,6 +62,7 @@ PLANNED = RunScheduled(
     occurrence=NOW,
     due_at=NOW,
     cause=Cause.SCHEDULE,
+    asked_by="svc_scheduler",
     is_tracked=True,
 )
 BAD = Failure(code="Oops", detail="it broke")
@@ -220,6 +221,13 @@ def test_says_how_far_it_is() -> None:
     spec.given(*RUNNING).when(report).then(
         RunProgressed(run_id="r", attempt=1, progress=half)
     ).and_answers(Orders(run_id="r", goes_on=True))
+
+
+def test_is_given_up_by_the_scheduler_itself_when_no_worker_is_left_to_do_it() -> None:
+    lost = fail(after=0, is_lost=True)
+    told = (failed(is_lost=True), retried(2, NOW))
+    spec.given(*RUNNING).when(lost, by="svc_scheduler").then(*told)
+    spec.given(*RUNNING).when(fail(), by="svc_scheduler").then_rejected(RunNotYours)
 
 
 # ---------------------------------------------------------------------------------- cancelling

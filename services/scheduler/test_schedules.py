@@ -272,7 +272,8 @@ def test_goes_on_at_once_when_there_is_more_to_make_up_for_than_one_firing_sees_
     *runs, again = outcome._events
     assert len(runs) == FIRED_AT_ONCE_MAX
     assert again == armed(NOW + (FIRED_AT_ONCE_MAX + 1) * MINUTE)
-    outcome = spec.given(definition, armed(FIRST), *outcome._events).when(
+    done: list[Any] = [*runs, again]
+    outcome = spec.given(definition, armed(FIRST), *done).when(
         fire(NOW + (FIRED_AT_ONCE_MAX + 1) * MINUTE), at=now
     )
     *rest, again = outcome._events
@@ -350,7 +351,7 @@ def test_backfills_one_after_the_other_when_overlap_is_not_allowed() -> None:
     spec.given(*STANDING).when(wanted, at=now).then(*waits, first).and_answers(
         RunsReceipt(schedule_id=S, run_ids=[run_of(each) for each in (FIRST, SECOND, THIRD)])
     )
-    begun = (*STANDING, *waits, first)
+    begun: list[Any] = [*STANDING, *waits, first]
     spec.given(*begun).when(CloseRun(schedule_id=S, run_id=run_of(FIRST)), at=now).then(
         RunClosed(schedule_id=S, run_id=run_of(FIRST)), issued(SECOND, cause=Cause.BACKFILL)
     )

@@ -53,6 +53,7 @@ def _run(run_id: str, *steps: tuple[str, str, dict[str, Any]]) -> list[Step]:
         "occurrence": "2026-11-21T20:15:02Z",
         "due_at": "2026-11-21T20:15:02Z",
         "cause": "schedule",
+        "asked_by": SCHEDULER,
         "is_tracked": True,
     }
     planning = (SCHEDULER, "schedule-run", planned)

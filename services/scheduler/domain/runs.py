@@ -50,6 +50,7 @@ from contracts.scheduler_runs import (
 from libs.kernel.decider import Decider, members
 from libs.kernel.messages import Origin, service_caller
 
+OURSELVES = service_caller("scheduler").user_id
 LOSSES_MAX = 20
 """Workers that may die of one run before it is parked."""
 
@@ -114,7 +115,7 @@ def decide(command: RunCommand, run: Run, origin: Origin) -> Sequence[RunEvent]:
         case RetryRun():
             return _retry(plan, run, origin)
         case _:
-            if origin.actor != service_caller(plan.job.partition(".")[0]).user_id:
+            if not _may_speak(command, plan, origin):
                 raise RunNotYours
             return _on_worker(command, plan, run, origin)
 
@@ -133,6 +134,7 @@ def _schedule(command: ScheduleRun, run: Run, origin: Origin) -> list[RunEvent]:
                 occurrence=command.occurrence,
                 due_at=command.due_at,
                 cause=command.cause,
+                asked_by=command.asked_by,
                 is_tracked=command.is_tracked,
             )
         ]
@@ -262,6 +264,13 @@ def _fail(command: FailRun, plan: RunScheduled, run: Run, origin: Origin) -> lis
         return [failed, RunParked(run_id=plan.run_id, schedule_id=_reports_to(plan))]
     at = origin.at + timedelta(seconds=seconds)
     return [failed, _retried(plan, run, at, by_hand=False)]
+
+
+def _may_speak(command: WorkerCommand, plan: RunScheduled, origin: Origin) -> bool:
+    """The service of the job; and we ourselves, of an attempt whose worker is gone."""
+    if isinstance(command, FailRun) and command.is_lost and origin.actor == OURSELVES:
+        return True
+    return origin.actor == service_caller(plan.job.partition(".")[0]).user_id
 
 
 def _is_under_way(attempt: int, run: Run) -> bool:

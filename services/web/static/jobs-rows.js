@@ -12,6 +12,7 @@
  */
 
 const WHEN = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "medium" });
+const STEP = new Intl.DateTimeFormat("en", { month: "short", day: "numeric", hour: "numeric", minute: "2-digit", second: "2-digit" });
 const AGO = new Intl.RelativeTimeFormat("en", { numeric: "always", style: "short" });
 /** @type {[Intl.RelativeTimeFormatUnit, number][]} */
 const UNITS = [
@@ -201,7 +202,7 @@ function withRange(act) {
 export function stepItem(step) {
   const what = step.what.replace("run_", "").replaceAll("_", " ");
   const attempt = step.attempt > 0 ? `, attempt ${step.attempt}` : "";
-  const item = make("li", make("span", WHEN.format(new Date(step.at))), make("strong", what + attempt));
+  const item = make("li", make("span", STEP.format(new Date(step.at))), make("strong", what + attempt));
   const detail = [step.detail, step.by].filter((each) => each !== "").join(" · ");
   if (detail !== "") item.append(make("small", detail));
   return item;
