@@ -106,10 +106,8 @@ class Schedules:
         }
         if asked is not None:
             instructions[ASKED] = f"{asked.position} {timestamp(asked.at)}"
-        while True:
-            last = await self._last(key)
-            if _is_newer(last, asked):
-                return
+        last: Stored | None = None  # Mostly there is none; the server tells us when there is.
+        while not _is_newer(last, asked):
             expected = {EXPECTED_REVISION: str(0 if last is None else last.sequence)}
             answer = await request(
                 self._client,
@@ -121,8 +119,9 @@ class Schedules:
             try:
                 raise_error(answer)
             except Conflict:
-                continue  # It has fired, or somebody has replaced it, in this very moment.
-            return
+                last = await self._last(key)  # None when it has fired in this very moment.
+            else:
+                return
 
     async def cancel(self, key: str, *, asked: Asked | None = None) -> bool:
         """Take a schedule back. False when there is none: it has fired, or never was; or it is

@@ -13,7 +13,6 @@ from contracts.scheduler import (
     ScheduleArmed,
     ScheduleCancelled,
     SchedulePaused,
-    SchedulePut,
     ScheduleResumed,
 )
 from contracts.scheduler_runs import (
@@ -50,7 +49,6 @@ def process_managers() -> list[ProcessManager]:
             log="scheduler",
             aggregate="schedule",
             events=(
-                SchedulePut,
                 ScheduleArmed,
                 SchedulePaused,
                 ScheduleResumed,
@@ -80,7 +78,11 @@ def process_managers() -> list[ProcessManager]:
 
 
 def keep_time(recorded: Recorded) -> Sequence[Reaction]:
-    """A schedule fires at its next time; what it issues becomes a run."""
+    """A schedule fires at its next time; what it issues becomes a run.
+
+    The timer of one that is replaced is left alone: it fires for a time that is not the next one,
+    which changes nothing, unless a new one takes its place before.
+    """
     match recorded.data:
         case ScheduleArmed(schedule_id=schedule_id, next_at=None):
             return [Cancel(schedule_id)]
@@ -88,8 +90,7 @@ def keep_time(recorded: Recorded) -> Sequence[Reaction]:
             fire = FireSchedule(schedule_id=schedule_id, due_at=next_at)
             return [Schedule(schedule_id, next_at, fire)]
         case (
-            SchedulePut(schedule_id=schedule_id)
-            | SchedulePaused(schedule_id=schedule_id, run_ids=[])
+            SchedulePaused(schedule_id=schedule_id, run_ids=[])
             | ScheduleCancelled(schedule_id=schedule_id)
         ):
             return [Cancel(schedule_id)]
