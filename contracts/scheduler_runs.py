@@ -300,7 +300,9 @@ class CancelRun(Command[RunReceipt]):
     rejections=(RunNotFound, RunHasEnded, RunHasBegun),
 )
 class RetryRun(Command[RunReceipt]):
-    """Try a run again, now: one that is parked, cancelled, or waits for its next attempt."""
+    """Try a run again, now: one that is parked, cancelled, waits for its next attempt, or is
+    overdue.
+    """
 
     run_id: RunId
 

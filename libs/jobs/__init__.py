@@ -8,6 +8,8 @@ A *job* is a named function with a policy (`job`). A *worker* (`worker`) takes w
 service, asks the scheduler for each attempt whether it may begin, and says how it ends. A service
 that has jobs gives them to a worker in a part of its own:
 
+    contracts.load()  # A worker speaks those of the scheduler.
+
     JOBS = [Job("catalog.sync-source", SyncSource, sync, Policy(timeout_seconds=600))]
 
     async def work(runtime: Runtime) -> None:

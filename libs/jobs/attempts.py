@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
@@ -23,12 +24,14 @@ from libs.telemetry import edge_span, inject, metrics
 STOP_SECONDS: Final = 10.0
 """So long may a job take to end when it is told to."""
 HAND_BACK_SECONDS: Final = 3.0
-REPORT_SECONDS: Final = 1.0
+REPORT_SECONDS: Final = 2.0
 UNKNOWN_RETRY_SECONDS: Final = 30.0
 DETAIL_LENGTH_MAX: Final = 2000
 CODE_LENGTH_MAX: Final = 200
 
 _UNKNOWN = Policy()
+_CREDENTIALS: Final = re.compile(r"(?<=://)[^/@\s]+@")
+_ARGUMENTS: Final = re.compile(r"""(://[^\s?'"<>]*\?)[^\s'"<>)]*""")
 _ATTEMPT_IS_OVER: Final = frozenset({"scheduler.attempt-is-over", "scheduler.run-not-found"})
 
 logger = logging.getLogger(__name__)
@@ -246,7 +249,7 @@ class Attempt:
         return self._policy.pause_seconds(self.run_id, self.number)
 
     async def _fail(self, code: str, detail: str, retry_after_seconds: float | None) -> str:
-        failure = {"code": code[:CODE_LENGTH_MAX], "detail": _printable(detail)}
+        failure = {"code": code[:CODE_LENGTH_MAX], "detail": printable(detail)}
         args = {"failure": failure, "retry_after_seconds": retry_after_seconds}
         return await self._say("fail-run", args, "failed")
 
@@ -280,9 +283,12 @@ def _code_of(error: Exception) -> str:
     )
 
 
-def _printable(detail: str) -> str:
-    """As a JSON message and PostgreSQL can hold it."""
-    return detail.encode(errors="replace").decode().replace("\x00", "")[:DETAIL_LENGTH_MAX]
+def printable(detail: str) -> str:
+    """As a JSON message and PostgreSQL can hold it, and without what addresses may hold that is
+    nobody's business: passwords, and everything behind a question mark.
+    """
+    text = detail.encode(errors="replace").decode().replace("\x00", "")
+    return _ARGUMENTS.sub(r"\1…", _CREDENTIALS.sub("…@", text))[:DETAIL_LENGTH_MAX]
 
 
 def _place(path: tuple[int | str, ...]) -> str:

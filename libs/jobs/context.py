@@ -30,7 +30,7 @@ class JobContext:
     reporter: Callable[[int, int | None, str], Awaitable[None]]
 
     async def report(self, done: int, total: int | None = None, note: str = "") -> None:
-        """Say how far it is, as often as one likes: once a second it is recorded."""
+        """Say how far it is, as often as one likes: recorded every other second, and at the end."""
         await self.reporter(done, total, note)
 
     async def send(self, command: Command[Any], *, key: str) -> dict[str, Any]:

@@ -55,7 +55,8 @@ class Job[A]:
     name       `<service>.<kebab-case-name>`
     arguments  a message class, which what it is told is checked against
     run        does it: (arguments, context). May be done twice, when its worker dies at the wrong
-               moment: what it sends goes through `context.send`, which has an effect once
+               moment: what it sends goes through `context.send`, which has an effect once. What it
+               raises is recorded, and shown to administrators
     """
 
     name: str

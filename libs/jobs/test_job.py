@@ -9,6 +9,7 @@ from nats.aio.client import Client
 from pydantic import ValidationError
 
 from libs.jobs import Job, JobContext, Policy, Worker
+from libs.jobs.attempts import printable
 from libs.kernel.errors import Invalid, RateLimited, RemoteProblem, Unavailable
 from libs.kernel.messages import message, registry
 
@@ -51,6 +52,22 @@ def test_checks_what_it_is_told() -> None:
     assert job.summary == "Draw a ticket."
     with pytest.raises(ValidationError):
         job.read({"name": 7})
+
+
+@pytest.mark.parametrize(
+    ("text", "recorded"),
+    [
+        (
+            "GET https://api.example.org/v2?apikey=s3cret: 401",
+            "GET https://api.example.org/v2?… 401",
+        ),
+        ("'https://ann:pw@example.org/feed' is HTML", "'https://…@example.org/feed' is HTML"),
+        ("what? a\x00b\ud800", "what? ab?"),
+        ("x" * 3000, "x" * 2000),
+    ],
+)
+def test_records_no_secrets_of_addresses(text: str, recorded: str) -> None:
+    assert printable(text) == recorded
 
 
 def test_refuses_jobs_of_other_services_and_two_of_one_name(

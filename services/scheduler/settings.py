@@ -18,5 +18,5 @@ class Settings(ChassisSettings):
         ge=1,
     )
     live_max: int = setting(
-        50_000, "Schedules and runs an owner keeps in memory.", "aggregates", ge=1
+        20_000, "Schedules and runs an owner keeps in memory.", "aggregates", ge=1
     )

@@ -280,6 +280,13 @@ def test_has_all_its_attempts_again_when_it_is_retried() -> None:
     spec.given(*again).when(fail(2)).then(failed(2), retried(3, SOON))
 
 
+def test_is_handed_out_again_when_it_is_overdue() -> None:
+    by_hand = retried(1, SOON, by_hand=True)
+    spec.given(PLANNED).when(RetryRun(run_id="r"), at=SOON).then(by_hand)
+    early = NOW - timedelta(seconds=1)
+    spec.given(PLANNED).when(RetryRun(run_id="r"), at=early).then_rejected(RunHasBegun)
+
+
 def test_is_not_retried_when_it_has_succeeded_or_goes_on() -> None:
     spec.given(*DONE).when(RetryRun(run_id="r")).then_rejected(RunHasEnded)
     spec.given(*RUNNING).when(RetryRun(run_id="r")).then_rejected(RunHasBegun)

@@ -192,6 +192,8 @@ def _retry(plan: RunScheduled, run: Run, origin: Origin) -> list[RunEvent]:
         case RunStatus.WAITING:
             if run.begins_at is not None and run.begins_at <= origin.at:
                 return []
+        case RunStatus.SCHEDULED if run.begins_at is not None and run.begins_at <= origin.at:
+            pass  # It was handed out, and nobody was there for so long that it was forgotten.
         case RunStatus.SUCCEEDED:
             raise RunHasEnded
         case _:

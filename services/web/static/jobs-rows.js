@@ -11,6 +11,7 @@
  * @property {(runId: string) => void} open
  */
 
+const OVERDUE_MS = 60_000;
 const WHEN = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "medium" });
 const STEP = new Intl.DateTimeFormat("en", { month: "short", day: "numeric", hour: "numeric", minute: "2-digit", second: "2-digit" });
 const AGO = new Intl.RelativeTimeFormat("en", { numeric: "always", style: "short" });
@@ -132,7 +133,8 @@ export function upcomingRow(run, acts) {
   const attempt = make("td", String(run.attempt + 1));
   if (run.failure !== null) attempt.append(make("br"), make("small", `after ${run.failure.code}`));
   const acting = make("td", cancelButton(run, acts));
-  if (run.status === "waiting") acting.prepend(retryButton(run, acts));
+  const isOverdue = run.status === "scheduled" && Date.parse(run.at) < Date.now() - OVERDUE_MS;
+  if (run.status === "waiting" || isOverdue) acting.prepend(retryButton(run, acts));
   return make("tr", jobCell(run, acts), when, attempt, acting);
 }
 
