@@ -91,7 +91,7 @@ def wanted(services: Mapping[str, Access], replicas: int) -> Iterator[Config]:
         if access.owns_log:
             yield {**_log(service), "num_replicas": replicas}
             yield {**_snapshots(service), "num_replicas": replicas}
-            yield {**_schedules(service), "num_replicas": replicas}
+            yield {**_schedules(service, access), "num_replicas": replicas}
             yield {**_parked(service), "num_replicas": replicas}
     yield {**_members(), "num_replicas": replicas}
     yield {**_persons(), "num_replicas": replicas}
@@ -117,13 +117,15 @@ def _snapshots(service: str) -> Config:
     return {**_on_disk(name, subjects), "max_msgs_per_subject": 1}
 
 
-def _schedules(service: str) -> Config:
-    """Timers, and the messages they became.
+def _schedules(service: str, access: Access) -> Config:
+    """Timers, and the messages they became: our own, and work for others.
 
     A fired message lives as long as its schedule says (`Nats-Schedule-TTL`); the limit per subject
     only keeps a service that is away for ever from filling the disk.
     """
     name, subjects = f"SCHED_{service.upper()}", [f"sched.{service}.>", f"due.{service}.>"]
+    if access.hands_out:
+        subjects.append(f"job.{service}.>")
     return {
         **_on_disk(name, subjects),
         "max_msgs_per_subject": DUE_MESSAGES_MAX,

@@ -2,6 +2,8 @@
 
     sched.<service>.<key>   the schedule: what to send, and when
     due.<service>.<key>     what it becomes
+    job.<service>.<other>.<key>
+                            what it becomes when it is work for another (`libs.eventlog.work`)
 
 A schedule survives every restart, ours and the server's; one whose time has passed meanwhile is
 sent at once. Seldom, when the server is killed while it sends, one comes twice: whoever receives it
@@ -74,6 +76,7 @@ class Schedules:
         self._stream = f"SCHED_{service.upper()}"
         self._schedules = f"sched.{service}."
         self._due = f"due.{service}."
+        self._job = f"job.{service}."
 
     async def at(
         self,
@@ -83,6 +86,7 @@ class Schedules:
         *,
         headers: Mapping[str, str] | None = None,
         asked: Asked | None = None,
+        worker: str | None = None,
     ) -> None:
         """Send a message at a time; at once when it has passed. Replaces what the key had before.
 
@@ -91,20 +95,19 @@ class Schedules:
         when     with its offset
         headers  go along with the message (`traceparent`)
         asked    by what; None replaces whatever there is
+        worker   the service that it is for; None for our own
         raises   Unavailable: it may then have been made all the same, and can be made again
         """
         instructions = {
             SCHEDULE: f"@at {_timestamp(when)}",
-            TARGET: self._due + _checked(key),
+            TARGET: (self._due if worker is None else f"{self._job}{worker}.") + _checked(key),
             TARGET_TTL: DUE_TTL,
             ROLLUP: "sub",
         }
         if asked is not None:
             instructions[ASKED] = f"{asked.position} {timestamp(asked.at)}"
-        while True:
-            last = await self._last(key)
-            if _is_newer(last, asked):
-                return
+        last: Stored | None = None  # Mostly there is none; the server tells us when there is.
+        while not _is_newer(last, asked):
             expected = {EXPECTED_REVISION: str(0 if last is None else last.sequence)}
             answer = await request(
                 self._client,
@@ -116,8 +119,9 @@ class Schedules:
             try:
                 raise_error(answer)
             except Conflict:
-                continue  # It has fired, or somebody has replaced it, in this very moment.
-            return
+                last = await self._last(key)  # None when it has fired in this very moment.
+            else:
+                return
 
     async def cancel(self, key: str, *, asked: Asked | None = None) -> bool:
         """Take a schedule back. False when there is none: it has fired, or never was; or it is

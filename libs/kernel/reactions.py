@@ -7,7 +7,7 @@ event may come more than once, and always asks for the same: the ids of its comm
 from it, so that they are carried out once.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -44,7 +44,29 @@ class Cancel:
     key: str
 
 
-type Reaction = Send | Schedule | Cancel
+@dataclass(frozen=True, slots=True)
+class HandOut:
+    """Hand work to the workers of a service at a time (`libs.jobs`); at once when it has passed.
+
+    key    names the work; a later one of the same key replaces it while it has not been handed out
+    note   what they are told, as JSON values: enough to ask for the rest
+    """
+
+    service: str
+    key: str
+    at: datetime
+    note: Mapping[str, str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class TakeBack:
+    """Take back the work of this key, if it has not been handed out."""
+
+    service: str
+    key: str
+
+
+type Reaction = Send | Schedule | Cancel | HandOut | TakeBack
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,16 @@
 
 from typing import Any, Final, assert_never
 
+import orjson
+
 from libs.bus import Bus
 from libs.eventlog.schedules import Schedules
 from libs.kernel.errors import BacklineError, Problem, RemoteProblem
 from libs.kernel.messages import service_caller
-from libs.kernel.reactions import Cancel, Schedule, Send
+from libs.kernel.reactions import Cancel, HandOut, Schedule, Send, TakeBack
 from libs.reactions.sources import Effect, write_plan
 from libs.telemetry import inject
+from libs.telemetry.names import TRACEPARENT
 
 _OUTAGES: Final = frozenset({"unavailable", "rate-limited", "conflict"})
 _ANSWERS_NO: Final = frozenset({"rejected", "not-found"})
@@ -37,9 +40,24 @@ class Effects:
                 await self._schedules.at(f"{process_manager}.{key}", at, body, asked=effect.asked)
             case Cancel(key=key):
                 await self._schedules.cancel(f"{process_manager}.{key}", asked=effect.asked)
+            case HandOut():
+                await self._hand_out(effect.reaction, effect, trace)
+            case TakeBack(service=service, key=key):
+                await self._schedules.cancel(_work(service, key), asked=effect.asked)
             case _:
                 assert_never(effect.reaction)
         return True
+
+    async def _hand_out(self, work: HandOut, effect: Effect, trace: str | None) -> None:
+        followed = inject() or trace
+        await self._schedules.at(
+            _work(work.service, work.key),
+            work.at,
+            orjson.dumps(work.note),
+            headers={} if followed is None else {TRACEPARENT: followed},
+            asked=effect.asked,
+            worker=work.service,
+        )
 
     async def _send(self, command: Any, effect: Effect, trace: str | None) -> bool:
         try:
@@ -55,6 +73,10 @@ class Effects:
                 return False
             raise
         return True
+
+
+def _work(service: str, key: str) -> str:
+    return f"work.{service}.{key}"
 
 
 def is_outage(error: BaseException) -> bool:

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 DEPLOYER = "deployer"
+SCHEDULER = "scheduler"
 EVERYONE = ("*",)
 
 
@@ -27,6 +28,8 @@ class Access:
     reads     services whose log it may follow
     owns_log  whether it has aggregates, and with them a log, snapshots, schedules, members and a
               role in PostgreSQL for its read models
+    jobs      whether it runs jobs (`libs.jobs`): calls the scheduler, and takes what is due for it
+    hands_out whether it hands out jobs: the scheduler alone
     persons   whether it reads and records what is personal: makes, uses and destroys keys of
               persons (`libs.eventlog.vault`)
     """
@@ -35,6 +38,8 @@ class Access:
     hears: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
     owns_log: bool = True
+    jobs: bool = False
+    hands_out: bool = False
     persons: bool = False
 
 
@@ -42,6 +47,7 @@ SERVICES: Mapping[str, Access] = {
     "auth": Access(persons=True),
     "catalog": Access(reads=("auth",)),
     "voting": Access(calls=("catalog",), hears=("catalog",), reads=("auth", "catalog")),
+    "scheduler": Access(reads=("auth",), jobs=True, hands_out=True),
     "gateway": Access(calls=EVERYONE, hears=EVERYONE, owns_log=False),
     "web": Access(calls=EVERYONE, hears=EVERYONE, owns_log=False),
 }
@@ -70,9 +76,10 @@ def permissions_of(user: str, services: Mapping[str, Access]) -> Permissions:
     if user == DEPLOYER:
         return Permissions(publish=("$JS.API.>",), subscribe=(_inbox(user),))
     access = services[user]
+    called = _names(user, _called(user, access))
     publish = [
         *(f"{kind}.{user}.>" for kind in ("chg", "hot")),
-        *(f"{kind}.{name}.>" for kind in ("cmd", "qry") for name in _names(user, access.calls)),
+        *(f"{kind}.{name}.>" for kind in ("cmd", "qry") for name in called),
         "$JS.API.INFO",
     ]
     subscribe = [
@@ -86,9 +93,16 @@ def permissions_of(user: str, services: Mapping[str, Access]) -> Permissions:
     if access.persons:
         publish += _vault()
         subscribe.append("$KV.PERSONS.*")
+    if access.jobs:
+        publish += _following(f"SCHED_{SCHEDULER.upper()}", f"job.{SCHEDULER}.{user}.>")
     for name in access.reads:
         publish += _following(f"EVT_{name.upper()}", f"evt.{name}.>")
     return Permissions(tuple(publish), tuple(subscribe))
+
+
+def _called(user: str, access: Access) -> tuple[str, ...]:
+    is_more = access.jobs and user != SCHEDULER and access.calls != EVERYONE
+    return (*access.calls, SCHEDULER) if is_more else access.calls
 
 
 def _inbox(user: str) -> str:

@@ -89,6 +89,25 @@ PARKED: Final = Gauge(
     ["service", "process_manager"],
 )
 
+# ---------------------------------------------------------------------------------- jobs
+
+JOB_ATTEMPTS: Final = Counter(
+    "backline_job_attempts",
+    "Attempts at jobs, by outcome: succeeded, failed, cancelled, superseded (by another worker).",
+    ["service", "job", "outcome"],
+)
+JOB_LATENESS_SECONDS: Final = Histogram(
+    "backline_job_lateness_seconds",
+    "How much later than it was due a job began, its first attempts only.",
+    ["service", "job"],
+    buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600),
+)
+JOBS_RUNNING: Final = Gauge(
+    "backline_jobs_running",
+    "Attempts at jobs under way.",
+    ["service"],
+)
+
 # ---------------------------------------------------------------------------------- the edge
 
 HTTP_REQUESTS: Final = Counter(

@@ -29,7 +29,7 @@ CONNECT_TIMEOUT_SECONDS = 5
 
 TEST_SERVICES: Mapping[str, Access] = {
     **SERVICES,
-    "toy": Access(persons=True),
+    "toy": Access(persons=True, jobs=True),
     "toyreader": Access(calls=("toy",), hears=("toy",), reads=("toy",)),
 }
 """The services of production, and two more for tests of the platform itself."""

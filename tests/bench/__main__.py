@@ -17,6 +17,7 @@ from tests.bench import (
     figures_edge,
     figures_growth,
     figures_identity,
+    figures_jobs,
     figures_live,
     machine,
     report,
@@ -39,6 +40,7 @@ FIGURES: dict[str, Callable[..., Coroutine[Any, Any, Figure]]] = {
     "sign-in": figures_identity.sign_in_cost,
     "renewals": figures_identity.renewals,
     "revocation": figures_identity.revocation,
+    "job-lateness": figures_jobs.lateness,
     "growth-shows": figures_growth.by_shows,
     "growth-voters": figures_growth.by_voters,
 }

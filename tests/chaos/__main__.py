@@ -17,9 +17,11 @@ from rich.table import Table
 from tests.bench import machine
 from tests.chaos import report
 from tests.chaos.faults import FAULTS
+from tests.chaos.jobs.report import run_jobs
 from tests.chaos.rounds import RATE, Round, plan_of, run
 
 ROUNDS = 2 * len(FAULTS)
+JOBS_ROUNDS = 20
 EXIT_BROKEN = 1
 
 console = Console(stderr=True, highlight=False)
@@ -41,11 +43,19 @@ def main(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Report as JSON.")] = False,
     write: Annotated[bool, typer.Option(help="Write docs/benchmarks/chaos.md and .json.")] = False,
+    jobs: Annotated[
+        bool, typer.Option(help="Kill what runs scheduled jobs instead: 20 rounds unless told.")
+    ] = False,
 ) -> None:
     """Kill parts under load, many times, and prove that no acknowledged vote is lost.
 
     Ends with 1 when a promise was broken, or votes flowed again too late.
     """
+    if jobs:
+        rounds = JOBS_ROUNDS if rounds == ROUNDS else rounds
+        if not run_jobs(rounds, seed, directory, write=write):
+            raise typer.Exit(EXIT_BROKEN)
+        return
     unknown = set(fault or ()) - set(FAULTS)
     if unknown:
         raise typer.BadParameter(f"no such fault: {', '.join(sorted(unknown))}")

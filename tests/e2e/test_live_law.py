@@ -18,7 +18,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from contracts.auth import RegisterUser, UserRole
-from libs.kernel.ids import new_id
+from libs.kernel.ids import derive_id, new_id
 from libs.kernel.messages import Access, QuerySpec, registry, service_caller
 from libs.testkit.services import bus_of, running_services
 from libs.testkit.stack import RunningDatabase, RunningNats
@@ -26,14 +26,17 @@ from tests.e2e.callers import headers_of, signed_in, token_of
 
 pytestmark = [pytest.mark.connected, pytest.mark.timeout(180)]
 
-SERVICES = ["gateway", "auth", "voting", "catalog"]
+SERVICES = ["gateway", "auth", "voting", "catalog", "scheduler"]
 SEED = 20261120
 ACTIONS = 80
 CONVERGE_SECONDS = 20.0
+RESTING = ("scheduler.pause-schedule", "scheduler.resume-schedule")
+ENDING = ("scheduler.cancel-run", "scheduler.retry-run")
 NOT_WATCHED = {
     "auth.list-revocations": "gateways alone ask; tests/e2e/test_revocation.py",
     "auth.get-jwks": "the keys of a running installation do not change",
     "auth.get-sign-in-options": "nor do its settings",
+    "scheduler.list-running-attempts": "workers alone ask; libs/jobs/worker.py",
     "gateway.get-viewers": "it is about the watching itself; services/gateway/test_connected.py",
 }
 
@@ -49,6 +52,8 @@ class Stage:
         self.holder = new_id("usr_")
         self.sure = ""
         self.keys = [new_id("key_")]
+        self.schedule_id = new_id("sch_")
+        self.run_id = derive_id(self.schedule_id, "once", "1")
         self.chance = random.Random(SEED)
         self.known_id, self.username = new_id("usr_"), f"u{new_id()[-20:]}"
 
@@ -75,6 +80,12 @@ class Stage:
             "catalog.list-songs": artist,
             "catalog.get-songs": {"song_ids": self.song_ids[:3]},
             "catalog.get-candidates": show,
+            "scheduler.count-runs": {},
+            "scheduler.get-run": {"run_id": self.run_id},
+            "scheduler.get-schedule": {"schedule_id": self.schedule_id},
+            "scheduler.list-jobs": {},
+            "scheduler.list-runs": {"which": "upcoming", "schedule_id": self.schedule_id},
+            "scheduler.list-schedules": {},
             "voting.get-ballot": show,
             "voting.get-tally": show,
             "voting.list-ballots": {"show_ids": [self.show_id]},
@@ -94,6 +105,7 @@ class Stage:
             ("admin", "catalog.schedule-show", self.show("2030-05-01")),
             ("admin", "catalog.record-setlist", self.setlist()),
             ("moderator", "voting.prepare-ballot", {**show, "song_ids": self.song_ids}),
+            ("admin", *self.schedule(3600)),
         ]
 
     def anything(self) -> tuple[str, str, dict[str, Any]]:
@@ -113,6 +125,10 @@ class Stage:
                 ("admin", *self.song(chance.randrange(6))),
                 ("admin", "catalog.record-setlist", self.setlist()),
                 ("admin", "catalog.schedule-show", self.show(f"2030-05-0{chance.randint(1, 9)}")),
+                ("admin", *self.schedule(chance.randint(3000, 4000))),
+                ("admin", "scheduler.run-now", {"schedule_id": self.schedule_id}),
+                ("admin", chance.choice(RESTING), {"schedule_id": self.schedule_id}),
+                ("admin", chance.choice(ENDING), {"run_id": self.run_id}),
                 (voter, "auth.start-guest-session", {"display_name": f"N{chance.random()}"}),
                 (self.voters[0], "auth.change-profile", {"bio": f"I sing {chance.random()}."}),
                 (self.known_id, "auth.change-profile", {"bio": f"I play {chance.random()}."}),
@@ -135,6 +151,11 @@ class Stage:
         title = f"Song {number} {self.chance.random()}"
         song = {"song_id": self.song_ids[number], "artist_id": self.artist_id, "title": title}
         return "catalog.register-song", song
+
+    def schedule(self, seconds: int) -> tuple[str, dict[str, Any]]:
+        timing = {"kind": "once", "run_after_seconds": seconds}
+        schedule = {"schedule_id": self.schedule_id, "job": "scheduler.canary", "arguments": {}}
+        return "scheduler.put-schedule", {**schedule, "timing": timing}
 
     def show(self, day: str) -> dict[str, Any]:
         ids = {"show_id": self.show_id, "artist_id": self.artist_id, "venue_id": self.venue_id}
@@ -212,6 +233,19 @@ class Site:
         assert response.status_code == 200, (query, response.text)
         return response.json()
 
+    async def until_there(
+        self, token: str | None, query: str, args: dict[str, Any], text: str
+    ) -> None:
+        """Wait for what follows from a command a moment later."""
+        path = "/v1/" + query.replace(".", "/")
+        headers = {"Authorization": f"Bearer {token}"}
+        async with asyncio.timeout(CONVERGE_SECONDS):
+            while True:
+                answer = await self._client.get(path, params=args, headers=headers)
+                if answer.is_success and text in answer.text:
+                    return
+                await asyncio.sleep(0.1)
+
 
 def who_may(spec: QuerySpec) -> str:
     """The least of those who may ask."""
@@ -242,14 +276,18 @@ async def test_result_and_changes_are_a_fresh_result_for_every_query(
             async with bus_of("gateway", nats_server) as bus:
                 session = await signed_in(bus)
                 stage.holder, stage.sure = session["user_id"], session["confirmation"]
+            admin = token_of(nats_server, "admin", "admin")
+            await site.until_there(admin, "scheduler.list-jobs", {}, "scheduler.canary")
             for action in stage.opening():
                 response = await site.do(*action)
                 assert response.status_code == 200, response.text
             tokens = {
                 "nobody": None,
                 "voter": guest["token"],
-                "admin": token_of(nats_server, "admin", "admin"),
+                "admin": admin,
             }
+            run = {"run_id": stage.run_id}
+            await site.until_there(admin, "scheduler.get-run", run, stage.run_id)
             watched = stage.arguments()
             ours = {spec.name for spec in registry.queries.values() if spec.service in SERVICES}
             assert watched.keys() | NOT_WATCHED.keys() == ours

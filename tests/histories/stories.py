@@ -11,7 +11,9 @@ from contracts.auth import UserRole
 from libs.kernel.decider import Decider
 from services.auth.domain import IMPERSONATION, KEY, MAIL, SESSION, user_decider
 from services.catalog.domain import ARTIST, SETLIST, SHOW, SONG, VENUE
+from services.scheduler.domain import ROSTER, RUN, SCHEDULE
 from services.voting.domain import BALLOT
+from tests.histories.stories_of_scheduler import ROSTERS, RUNS, SCHEDULES
 
 USER = user_decider(UserRole.ADMIN)
 DECIDERS: dict[tuple[str, str], Decider[Any, Any, Any]] = {
@@ -21,6 +23,7 @@ DECIDERS: dict[tuple[str, str], Decider[Any, Any, Any]] = {
     ("auth", "key"): KEY,
     ("auth", "impersonation"): IMPERSONATION,
     ("voting", "ballot"): BALLOT,
+    **{("scheduler", each.aggregate): each for each in (SCHEDULE, RUN, ROSTER)},
     **{("catalog", each.aggregate): each for each in (ARTIST, VENUE, SONG, SHOW, SETLIST)},
 }
 
@@ -415,4 +418,7 @@ STORIES: Sequence[Story] = (
         _on("shw_1972_05_26", BEN, "withdraw-vote", song_id=DEAL),
         changeable=True,
     ),
+    *(Story("scheduler", "schedule", key, steps) for key, steps in SCHEDULES.items()),
+    *(Story("scheduler", "run", key, steps) for key, steps in RUNS.items()),
+    *(Story("scheduler", "roster", key, steps) for key, steps in ROSTERS.items()),
 )

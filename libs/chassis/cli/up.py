@@ -22,7 +22,7 @@ PROCESSES = (
     "gateway web",
     "voting.owner",
     "voting.projections voting.queries voting.process-managers",
-    "auth catalog",
+    "auth catalog scheduler",
 )
 """What runs together: the gateway has its process, and so has the owner that everyone waits for."""
 

@@ -48,6 +48,7 @@ _ACCOUNT_PAGES = {
     "/reset-password": "reset_password.html",
     "/account": "account.html",
     "/admin/users": "users.html",
+    "/admin/jobs": "jobs.html",
 }
 """Pages whose content is for one person, and so is filled in by the browser alone."""
 
