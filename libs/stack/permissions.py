@@ -29,6 +29,8 @@ class Access:
               role in PostgreSQL for its read models
     persons   whether it reads and records what is personal: makes, uses and destroys keys of
               persons (`libs.eventlog.vault`)
+    keys      whether it has a bucket of keys of its own instead, for what it records and must be
+              able to forget: `KV_KEYS_<SERVICE>`, which nobody else gets at
     """
 
     calls: tuple[str, ...] = ()
@@ -36,12 +38,14 @@ class Access:
     reads: tuple[str, ...] = ()
     owns_log: bool = True
     persons: bool = False
+    keys: bool = False
 
 
 SERVICES: Mapping[str, Access] = {
     "auth": Access(persons=True),
     "catalog": Access(reads=("auth",)),
     "voting": Access(calls=("catalog",), hears=("catalog",), reads=("auth", "catalog")),
+    "ingress": Access(keys=True),
     "gateway": Access(calls=EVERYONE, hears=EVERYONE, owns_log=False),
     "web": Access(calls=EVERYONE, hears=EVERYONE, owns_log=False),
 }
@@ -50,6 +54,13 @@ SERVICES: Mapping[str, Access] = {
 def databases(services: Mapping[str, Access]) -> tuple[str, ...]:
     """The services that keep read models, each with the PostgreSQL role `backline_<service>`."""
     return tuple(name for name, access in services.items() if access.owns_log)
+
+
+def keys_bucket(service: str, access: Access) -> str | None:
+    """The bucket of the keys that a service encrypts with; None when it has none."""
+    if access.persons:
+        return "PERSONS"
+    return f"KEYS_{service.upper()}" if access.keys else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +94,10 @@ def permissions_of(user: str, services: Mapping[str, Access]) -> Permissions:
     if access.owns_log:
         publish += _own_storage(user)
         subscribe.append(f"$KV.MEMBERS.{user}.>")
-    if access.persons:
-        publish += _vault()
-        subscribe.append("$KV.PERSONS.*")
+    bucket = keys_bucket(user, access)
+    if bucket is not None:
+        publish += _vault(bucket)
+        subscribe.append(f"$KV.{bucket}.*")
     for name in access.reads:
         publish += _following(f"EVT_{name.upper()}", f"evt.{name}.>")
     return Permissions(tuple(publish), tuple(subscribe))
@@ -126,12 +138,12 @@ def _own_storage(service: str) -> list[str]:
     ]
 
 
-def _vault() -> list[str]:
+def _vault(bucket: str) -> list[str]:
     """Get a key, make one, destroy one."""
     return [
-        "$KV.PERSONS.*",
-        "$JS.API.STREAM.MSG.GET.KV_PERSONS",
-        "$JS.API.STREAM.MSG.DELETE.KV_PERSONS",
+        f"$KV.{bucket}.*",
+        f"$JS.API.STREAM.MSG.GET.KV_{bucket}",
+        f"$JS.API.STREAM.MSG.DELETE.KV_{bucket}",
     ]
 
 

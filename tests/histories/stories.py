@@ -11,6 +11,7 @@ from contracts.auth import UserRole
 from libs.kernel.decider import Decider
 from services.auth.domain import MAIL, SESSION, user_decider
 from services.catalog.domain import ARTIST, SETLIST, SHOW, SONG, VENUE
+from services.ingress.domain import INBOX, OBJECT, PAYLOADS
 from services.voting.domain import BALLOT
 
 USER = user_decider(UserRole.ADMIN)
@@ -19,11 +20,13 @@ DECIDERS: dict[tuple[str, str], Decider[Any, Any, Any]] = {
     ("auth", "session"): SESSION,
     ("auth", "mail"): MAIL,
     ("voting", "ballot"): BALLOT,
+    **{("ingress", each.aggregate): each for each in (INBOX, OBJECT, PAYLOADS)},
     **{("catalog", each.aggregate): each for each in (ARTIST, VENUE, SONG, SHOW, SETLIST)},
 }
 
 ADMIN, ANN, BEN = "usr_admin", "usr_ann", "usr_ben"
 SERVICE = "svc_auth"
+INGRESS = "svc_ingress"
 RESET = {"password_hash": "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$YW5vdGhlcg"}
 ARTIST_ID, VENUE_ID, SHOW_ID = "art_grateful_dead", "ven_empire_pool", "shw_1972_04_08"
 BERTHA, DEAL, TRUCKIN = "sng_bertha", "sng_deal", "sng_truckin"
@@ -88,7 +91,92 @@ def _session(name: str, **args: Any) -> Step:
     return SERVICE, f"auth.{name}", {"session_id": "ses_1", **args}
 
 
+def _delivered(number: int, body: str) -> Step:
+    """A partner tells something of its invoice."""
+    about = {"inbox_id": "inb_invoice", "delivery_id": f"dlv_{number}", "digest": f"sha_{number}"}
+    at = f"2026-11-21T20:15:0{number}Z"
+    arguments = {
+        **about,
+        "partner": "partner",
+        "endpoint": "main",
+        "profile": "standard",
+        "provider_id": f"msg_{number}",
+        "event_type": "invoice.paid",
+        "sent_at": at,
+        "received_at": at,
+        "secret_number": 1,
+        "content_type": "application/json",
+        "body": body,
+        "body_bytes": len(body),
+        "payload_key": "payloads_partner_main_2026-11-21",
+        "trace_id": "",
+    }
+    return INGRESS, "ingress.receive-delivery", arguments
+
+
+_INVOICE = {
+    "kind": "invoice",
+    "partner_id": "inv_1",
+    "version": "2026-11-21T20:15:00Z",
+    "stamped_at": "2026-11-21T20:15:01Z",
+    "status": "paid",
+    "facts": {"total": "1200"},
+}
+_ABOUT_OBJECT = {"partner": "partner", "endpoint": "main", "delivery_id": "dlv_1"}
+
 STORIES: Sequence[Story] = (
+    Story(
+        "ingress",
+        "inbox",
+        "inb_invoice",
+        [
+            _delivered(1, '{"type":"invoice.paid","data":{"id":"inv_1","status":"paid"}}'),
+            (INGRESS, "ingress.process-inbox", {"inbox_id": "inb_invoice"}),
+            _delivered(2, '{"type":"invoice.paid","timestamp":"soon","data":{"id":"inv_1"}}'),
+            (INGRESS, "ingress.process-inbox", {"inbox_id": "inb_invoice"}),
+            _delivered(3, '{"type":"invoice.void","data":{"id":"inv_1","status":"void"}}'),
+            (
+                ADMIN,
+                "ingress.discard-delivery",
+                {"inbox_id": "inb_invoice", "delivery_id": "dlv_2", "reason": "nonsense"},
+            ),
+        ],
+    ),
+    Story(
+        "ingress",
+        "object",
+        "obj_invoice",
+        [
+            (
+                INGRESS,
+                "ingress.apply-change",
+                {"object_id": "obj_invoice", **_ABOUT_OBJECT, "change": _INVOICE},
+            )
+        ],
+    ),
+    Story(
+        "ingress",
+        "payloads",
+        "payloads_partner_main_2026-11-21",
+        [
+            (
+                INGRESS,
+                "ingress.open-payloads",
+                {
+                    "payload_key": "payloads_partner_main_2026-11-21",
+                    "partner": "partner",
+                    "endpoint": "main",
+                    "day_ends_at": "2026-11-22T01:00:00Z",
+                    "until": "2026-12-22T00:00:00Z",
+                },
+            ),
+            (
+                INGRESS,
+                "ingress.record-forgotten",
+                {"payload_key": "payloads_partner_main_2026-11-21"},
+            ),
+        ],
+    ),
     _account(
         "usr_account",
         _proof("mail_1", "verify-email"),

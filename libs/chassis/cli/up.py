@@ -19,10 +19,11 @@ from libs.stack.supervisor import Plan, PortTaken, Supervisor
 app = typer.Typer()
 
 PROCESSES = (
-    "gateway web",
+    "gateway web ingress.http",
     "voting.owner",
     "voting.projections voting.queries voting.process-managers",
     "auth catalog",
+    "ingress.owner ingress.projections ingress.queries ingress.process-managers",
 )
 """What runs together: the gateway has its process, and so has the owner that everyone waits for."""
 

@@ -1,0 +1,98 @@
+"""Ingress, put together."""
+
+from contracts.ingress import ForgetPayloads, ReplayDelivery
+from libs.bus import serve_queries
+from libs.chassis.service import App, Part, Runtime
+from libs.owner import Owner, OwnerLimits
+from libs.reactions.reactor import Reactor
+from libs.readmodel import answering, run_projections
+from services.ingress.adapters.acceptance import Acceptance
+from services.ingress.adapters.kept import Kept
+from services.ingress.api.hooks import PREFIX, Hooks, create_application
+from services.ingress.domain import INBOX, OBJECT, PAYLOADS
+from services.ingress.process_managers import process_managers
+from services.ingress.projections import PROJECTIONS
+from services.ingress.queries import QUERIES
+from services.ingress.settings import Settings
+
+SERVICE = "ingress"
+
+
+def create_app(settings: Settings) -> App:
+    """Build the service: what partners reach, the owner, projections, queries and process
+    managers.
+    """
+
+    async def run_http(runtime: Runtime) -> None:
+        acceptance = Acceptance(
+            bus=await runtime.bus(),
+            clock=runtime.clock,
+            tolerance_seconds=settings.tolerance_seconds,
+            payload_days=settings.payload_days,
+        )
+        hooks = Hooks(
+            settings.known_endpoints(),
+            acceptance,
+            body_bytes_max=settings.body_bytes_max,
+            body_seconds_max=settings.body_seconds_max,
+        )
+        await runtime.http(create_application(hooks), prefixes=(PREFIX,))
+
+    async def own(runtime: Runtime) -> None:
+        log = await runtime.log()
+        vault = await runtime.vault()
+        assert vault is not None, (
+            "ingress may have the keys of payloads (libs/stack/permissions.py)"
+        )
+        kept = Kept(log, vault)
+        owner = Owner(
+            service=SERVICE,
+            client=await runtime.connection(),
+            log=log,
+            deciders=[INBOX, OBJECT, PAYLOADS],
+            resolvers={ReplayDelivery: kept.replay, ForgetPayloads: kept.forget},
+            clock=runtime.clock,
+            limits=OwnerLimits(live_max=settings.live_inboxes_max),
+        )
+        await owner.run(lambda: runtime.ready("owner"))
+
+    async def project(runtime: Runtime) -> None:
+        connection = await runtime.connection()
+        await run_projections(
+            PROJECTIONS,
+            service=SERVICE,
+            engine=runtime.database(),
+            open_log=runtime.log,
+            publish=connection.publish,
+            on_ready=lambda: runtime.ready("projections"),
+            clock=runtime.clock,
+        )
+
+    async def answer(runtime: Runtime) -> None:
+        connection = await runtime.connection()
+        async with answering(
+            QUERIES, PROJECTIONS, service=SERVICE, engine=runtime.database()
+        ) as handlers:
+            await serve_queries(connection, handlers, lambda: runtime.ready("queries"))
+
+    async def react(runtime: Runtime) -> None:
+        reactor = Reactor(
+            service=SERVICE,
+            managers=process_managers(),
+            client=await runtime.connection(),
+            nats_url=runtime.settings.nats_url,
+            nkey_seed=runtime.secret("ingress.nats"),
+            clock=runtime.clock,
+        )
+        await reactor.run(lambda: runtime.ready("process-managers"))
+
+    return App(
+        SERVICE,
+        [
+            Part("http", run_http),
+            Part("owner", own),
+            Part("projections", project),
+            Part("queries", answer),
+            Part("process-managers", react),
+        ],
+    )
