@@ -3,10 +3,12 @@
 from contracts.ingress import ForgetPayloads, ReplayDelivery
 from libs.bus import serve_queries
 from libs.chassis.service import App, Part, Runtime
+from libs.chassis.settings import SettingsInvalid
 from libs.owner import Owner, OwnerLimits
 from libs.reactions.reactor import Reactor
 from libs.readmodel import answering, run_projections
 from services.ingress.adapters.acceptance import Acceptance
+from services.ingress.adapters.endpoints import Endpoints, read_endpoints
 from services.ingress.adapters.kept import Kept
 from services.ingress.api.hooks import PREFIX, Hooks, create_application
 from services.ingress.domain import INBOX, OBJECT, PAYLOADS
@@ -22,6 +24,7 @@ def create_app(settings: Settings) -> App:
     """Build the service: what partners reach, the owner, projections, queries and process
     managers.
     """
+    endpoints = _endpoints(settings)
 
     async def run_http(runtime: Runtime) -> None:
         acceptance = Acceptance(
@@ -31,7 +34,7 @@ def create_app(settings: Settings) -> App:
             payload_days=settings.payload_days,
         )
         hooks = Hooks(
-            settings.known_endpoints(),
+            endpoints,
             acceptance,
             body_bytes_max=settings.body_bytes_max,
             body_seconds_max=settings.body_seconds_max,
@@ -96,3 +99,10 @@ def create_app(settings: Settings) -> App:
             Part("process-managers", react),
         ],
     )
+
+
+def _endpoints(settings: Settings) -> Endpoints:
+    try:
+        return read_endpoints(settings.endpoints.get_secret_value())
+    except ValueError as error:
+        raise SettingsInvalid(f"{Settings.variable('endpoints')}: {error}") from None

@@ -2,12 +2,13 @@
 
 import asyncio
 import hmac
-import itertools
 import json
+import os
 from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -17,6 +18,7 @@ from libs.bus import Bus
 from libs.kernel.clock import system_clock
 from libs.kernel.ids import new_id
 from libs.kernel.messages import Caller
+from libs.testkit.otlp import collector
 from libs.testkit.services import bus_of, running_services
 from libs.testkit.stack import RunningDatabase, RunningNats
 
@@ -37,7 +39,12 @@ ENDPOINTS = {
         "signature_prefix": "sha256=",
     },
 }
-_numbers = itertools.count(1)
+
+DATA = Path(__file__).parents[2].parent / "shared/data"
+needs_data = pytest.mark.skipif(
+    not DATA.exists() and not os.environ.get("CI"),
+    reason="what partners have published is not beside this checkout",
+)
 
 
 def signed(body: bytes, *, secret: str = SECRET, delivery: str = "", **more: Any) -> dict[str, str]:
@@ -52,6 +59,25 @@ def signed(body: bytes, *, secret: str = SECRET, delivery: str = "", **more: Any
         "webhook-timestamp": timestamp,
         "webhook-signature": f"v1,{b64encode(mac).decode()}",
     }
+
+
+def signed_by_luma(body: bytes, timestamp: int | None = None) -> dict[str, str]:
+    """The headers of Luma, which signs the timestamp and the body, and not the id."""
+    at = str(timestamp or int(system_clock().timestamp()))
+    key = b"whsec_luma_example_secret_0001"
+    mac = hmac.digest(key, b".".join((at.encode(), body)), sha256).hex()
+    return {
+        "content-type": "application/json",
+        "webhook-id": new_id("wh_"),
+        "webhook-timestamp": at,
+        "webhook-signature": f"t={at},v1={mac}",
+    }
+
+
+def signed_by_meta(body: bytes) -> dict[str, str]:
+    """The header of Meta."""
+    mac = hmac.digest(META_SECRET.encode(), body, sha256).hex()
+    return {"content-type": "application/json", "x-hub-signature-256": f"sha256={mac}"}
 
 
 def signed_by_polar(body: bytes, delivery: str, timestamp: int | None = None) -> dict[str, str]:
@@ -110,3 +136,13 @@ async def house(
         ) as client,
     ):
         yield House(client, bus)
+
+
+@pytest.fixture
+async def bus_of_ingress(nats_server: RunningNats) -> AsyncIterator[Bus]:
+    """The bus as ingress itself sees it."""
+    async with bus_of("ingress", nats_server) as bus:
+        yield bus
+
+
+__all__ = ["collector"]

@@ -2,11 +2,10 @@
 
 from typing import ClassVar
 
-from pydantic import SecretStr, field_validator
+from pydantic import SecretStr
 
 from libs.chassis.settings import Settings as ChassisSettings
 from libs.chassis.settings import setting
-from services.ingress.domain.endpoints import Endpoints, read_endpoints
 
 
 class Settings(ChassisSettings):
@@ -40,13 +39,3 @@ class Settings(ChassisSettings):
         le=365,
     )
     live_inboxes_max: int = setting(5_000, "Inboxes an owner keeps in memory.", "inboxes", ge=1)
-
-    @field_validator("endpoints")
-    @classmethod
-    def _check_endpoints(cls, value: SecretStr) -> SecretStr:
-        read_endpoints(value.get_secret_value())
-        return value
-
-    def known_endpoints(self) -> Endpoints:
-        """The endpoints, by partner and name."""
-        return read_endpoints(self.endpoints.get_secret_value())

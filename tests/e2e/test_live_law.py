@@ -7,12 +7,14 @@ end up with what a fresh question is answered with.
 import asyncio
 import random
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
 import jsonpatch
 import orjson
 import pytest
+from standardwebhooks import Webhook
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -20,14 +22,18 @@ from libs.kernel.ids import new_id
 from libs.kernel.messages import Access, QuerySpec, registry
 from libs.testkit.services import running_services
 from libs.testkit.stack import RunningDatabase, RunningNats
+from libs.testkit.waiting import eventually
 from tests.e2e.callers import headers_of, token_of
 
 pytestmark = [pytest.mark.connected, pytest.mark.timeout(180)]
 
-SERVICES = ["gateway", "auth", "voting", "catalog"]
+SERVICES = ["gateway", "auth", "voting", "catalog", "ingress"]
 SEED = 20261120
 ACTIONS = 80
 CONVERGE_SECONDS = 20.0
+PARTNER = "partner"
+HOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+HOOKS = {"partner/main": {"profile": "standard", "secrets": [HOOK_SECRET]}}
 NOT_WATCHED = {
     "auth.list-revocations": "gateways alone ask; tests/e2e/test_revocation.py",
     "auth.get-jwks": "the keys of a running installation do not change",
@@ -44,6 +50,7 @@ class Stage:
         self.song_ids = [new_id("sng_") for _ in range(6)]
         self.voters = [new_id("usr_") for _ in range(4)]
         self.chance = random.Random(SEED)
+        self.delivery_id = ""
 
     def arguments(self) -> dict[str, dict[str, Any]]:
         """What every query is asked with."""
@@ -60,6 +67,9 @@ class Stage:
             "catalog.list-songs": artist,
             "catalog.get-songs": {"song_ids": self.song_ids[:3]},
             "catalog.get-candidates": show,
+            "ingress.get-delivery": {"delivery_id": self.delivery_id},
+            "ingress.list-deliveries": {"partner": "partner", "limit": 20},
+            "ingress.list-partner-objects": {"partner": "partner"},
             "voting.get-ballot": show,
             "voting.get-tally": show,
             "voting.list-ballots": {"show_ids": [self.show_id]},
@@ -98,6 +108,8 @@ class Stage:
                 ("admin", "catalog.record-setlist", self.setlist()),
                 ("admin", "catalog.schedule-show", self.show(f"2030-05-0{chance.randint(1, 9)}")),
                 (voter, "auth.start-guest-session", {"display_name": f"N{chance.random()}"}),
+                (PARTNER, "hooks/partner/main", self.delivery()),
+                (PARTNER, "hooks/partner/main", self.delivery()),
             ]
         )
 
@@ -109,6 +121,17 @@ class Stage:
     def show(self, day: str) -> dict[str, Any]:
         ids = {"show_id": self.show_id, "artist_id": self.artist_id, "venue_id": self.venue_id}
         return {**ids, "local_date": day}
+
+    def delivery(self) -> dict[str, Any]:
+        """What a partner says of one of three invoices; some of it cannot be read."""
+        invoice = f"inv-{self.show_id}-{self.chance.randrange(3)}"
+        hour = self.chance.choice(["2030-01-01T00:00:00Z", "2030-01-02T00:00:00Z", "soon"])
+        status = self.chance.choice(["paid", "void"])
+        return {
+            "type": "invoice.updated",
+            "timestamp": hour,
+            "data": {"id": invoice, "status": status},
+        }
 
     def setlist(self) -> dict[str, Any]:
         songs = self.chance.sample(self.song_ids, 3)
@@ -167,12 +190,34 @@ class Site:
         self._nats_server = nats_server
 
     async def do(self, who: str, command: str, args: dict[str, Any]) -> httpx2.Response:
+        if who == PARTNER:
+            return await self.deliver(command, args)
         role = who if who in {"admin", "moderator"} else "member"
         return await self._client.post(
             "/v1/" + command.replace(".", "/"),
             json=args,
             headers=headers_of(self._nats_server, who, role),
         )
+
+    async def deliver(self, path: str, body: dict[str, Any]) -> httpx2.Response:
+        """Send a webhook."""
+        now, content = datetime.now(UTC), orjson.dumps(body).decode()
+        message_id = new_id("msg_")
+        headers = {
+            "webhook-id": message_id,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": Webhook(HOOK_SECRET).sign(message_id, now, content),
+        }
+        return await self._client.post(f"/{path}", content=content, headers=headers)
+
+    async def knows(self, delivery_id: str) -> bool:
+        """Whether a delivery can be asked for by now."""
+        response = await self._client.get(
+            "/v1/ingress/get-delivery",
+            params={"delivery_id": delivery_id},
+            headers=headers_of(self._nats_server, "admin", "admin"),
+        )
+        return response.is_success
 
     async def ask(self, token: str | None, query: str, args: dict[str, Any]) -> Any:
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
@@ -196,8 +241,9 @@ def without_position(result: Any) -> Any:
 
 
 async def test_result_and_changes_are_a_fresh_result_for_every_query(
-    nats_server: RunningNats, database: RunningDatabase
+    nats_server: RunningNats, database: RunningDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("BACKLINE_INGRESS_ENDPOINTS", orjson.dumps(HOOKS).decode())
     stage = Stage()
     async with running_services(SERVICES, nats_server, database) as running:
         address = f"http://127.0.0.1:{running.port}"
@@ -208,6 +254,9 @@ async def test_result_and_changes_are_a_fresh_result_for_every_query(
             for action in stage.opening():
                 response = await site.do(*action)
                 assert response.status_code == 200, response.text
+            first = await site.deliver("hooks/partner/main", stage.delivery())
+            stage.delivery_id = first.headers["backline-delivery"]
+            await eventually(lambda: site.knows(stage.delivery_id))
             tokens = {
                 "nobody": None,
                 "voter": guest["token"],
@@ -254,7 +303,7 @@ async def play(stage: Stage, site: Site, viewers: list[Viewer]) -> None:
     ]:
         args = {"show_id": stage.show_id, **more}
         outcomes.add((await site.do("moderator", f"voting.{command}", args)).status_code)
-    assert outcomes == {200, 409}
+    assert outcomes == {200, 202, 409}
 
 
 async def converge(

@@ -19,9 +19,9 @@ from libs.kernel.errors import BacklineError
 from libs.kernel.ids import derive_id
 from libs.kernel.messages import service_caller
 from libs.telemetry import inject
+from services.ingress.adapters.endpoints import Endpoint
 from services.ingress.adapters.signatures import Headers, Verified, verify
 from services.ingress.domain import partners
-from services.ingress.domain.endpoints import Endpoint
 from services.ingress.domain.partners.reading import text
 
 OURSELVES: Final = service_caller("ingress")
@@ -58,7 +58,7 @@ class Acceptance:
         verified = verify(
             endpoint, headers, body, now=now, tolerance_seconds=self.tolerance_seconds
         )
-        command = _command(endpoint, headers, body, verified, now)
+        command = command_of(endpoint, headers, body, verified, now)
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await self._open_payloads(endpoint, command.payload_key, now)
@@ -101,9 +101,10 @@ def payload_key_of(endpoint: Endpoint, at: datetime) -> str:
     return f"payloads_{endpoint.partner}_{endpoint.name}_{at.astimezone(UTC).date()}"
 
 
-def _command(
+def command_of(
     endpoint: Endpoint, headers: Headers, body: bytes, verified: Verified, now: datetime
 ) -> ReceiveDelivery:
+    """The command that records a delivery. raises   DeliveryMalformed"""
     try:
         written = body.decode()
         about = partners.about(endpoint.profile, partners.parse(written))

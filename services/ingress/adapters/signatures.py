@@ -1,7 +1,7 @@
 """Signatures of partners, checked over the bytes of the body as they came.
 
     standard, clerk   `webhook-*` or `svix-*`; HMAC-SHA256 over `id.timestamp.body`; `v1,<base64> …`
-    polar             the same headers and bytes, another key (`services.ingress.domain.endpoints`)
+    polar             the same headers and bytes, another key (`endpoints.keys_of`)
     luma              the same headers, HMAC over `timestamp.body`; `t=<seconds>,v1=<hex>`
     meta              `X-Hub-Signature-256: sha256=<hex>` over the body; nothing says when
     hmac              as the endpoint's settings say
@@ -22,7 +22,7 @@ from hashlib import sha256
 from typing import Final
 
 from contracts.ingress import Profile, SignatureRefused
-from services.ingress.domain.endpoints import Endpoint
+from services.ingress.adapters.endpoints import Endpoint
 
 SIGNATURES_MAX: Final = 16
 ID_LENGTH_MAX: Final = 200

@@ -38,8 +38,8 @@ from libs.kernel.errors import BacklineError
 from libs.telemetry import edge_span, names
 from libs.telemetry.metrics import HTTP_REQUESTS, HTTP_SECONDS
 from services.ingress.adapters.acceptance import Acceptance
+from services.ingress.adapters.endpoints import Endpoint, Endpoints
 from services.ingress.adapters.signatures import is_token
-from services.ingress.domain.endpoints import Endpoint, Endpoints
 
 PREFIX: Final = "/hooks"
 """The paths that ingress answers."""

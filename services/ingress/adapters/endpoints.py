@@ -166,8 +166,9 @@ def keys_of(profile: Profile, secret: str) -> tuple[bytes, ...]:
 
 
 def _decoded(text: str) -> bytes:
+    """What stands in base64, with or without its padding; nothing when it is none."""
     try:
-        return b64decode(text, validate=True)
+        return b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (Base64Error, ValueError):
         return b""
 
