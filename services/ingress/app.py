@@ -10,6 +10,7 @@ from libs.readmodel import answering, run_projections
 from services.ingress.adapters.acceptance import Acceptance
 from services.ingress.adapters.endpoints import Endpoints, read_endpoints
 from services.ingress.adapters.kept import Kept
+from services.ingress.adapters.sandbox import sandbox_endpoint
 from services.ingress.api.hooks import PREFIX, Hooks, create_application
 from services.ingress.domain import INBOX, OBJECT, PAYLOADS
 from services.ingress.process_managers import process_managers
@@ -33,8 +34,12 @@ def create_app(settings: Settings) -> App:
             tolerance_seconds=settings.tolerance_seconds,
             payload_days=settings.payload_days,
         )
+        known = dict(endpoints)
+        if settings.sandbox:
+            sandbox = sandbox_endpoint(runtime.secret("ingress.secret"))
+            known[sandbox.partner, sandbox.name] = sandbox
         hooks = Hooks(
-            endpoints,
+            known,
             acceptance,
             body_bytes_max=settings.body_bytes_max,
             body_seconds_max=settings.body_seconds_max,

@@ -18,6 +18,11 @@ class Settings(ChassisSettings):
         "Who may send webhooks, and the secrets they sign with: JSON, as services/ingress/README.md"
         " has it.",
     )
+    sandbox: bool = setting(
+        False,
+        "Whether there is an endpoint sandbox/main beside them, for `backline deliver`: for"
+        " development.",
+    )
     body_bytes_max: int = setting(
         262_144, "Size of a delivery's body.", "bytes", ge=1024, le=400_000
     )

@@ -3,11 +3,12 @@
 import asyncio
 import json
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 
-from contracts.ingress import ForgetPayloads
+from contracts.ingress import ForgetPayloads, Profile
 from libs.bus import Bus
 from libs.eventlog import JetStreamLog
 from libs.kernel.errors import RemoteProblem
@@ -166,9 +167,9 @@ async def test_reads_what_was_processed_again_from_the_log(
 
     from services.ingress.domain import partners
 
-    shape = type(partners._SHAPES[partners.Profile.STANDARD])
+    shape = type(partners._SHAPES[Profile.STANDARD])
     monkeypatch.setitem(
-        partners._SHAPES, partners.Profile.STANDARD, shape(standard.about, of_today)
+        partners._SHAPES, Profile.STANDARD, shape(standard.about, of_today)
     )
     await house.send("replay-delivery", inbox_id=delivery["inbox_id"], delivery_id=delivery_id)
     await eventually(lambda: has_status(house, invoice_id, "paid in full"))
@@ -196,8 +197,8 @@ async def test_ends_in_the_same_state_when_polars_deliveries_come_backwards_and_
             delivery = f"{document['type']}-{document['timestamp']}-{subscription}"
             headers = signed_by_polar(content, delivery)
             assert (await house.deliver(content, "polar/main", headers)).status_code == 202
-        await eventually(lambda known=order_id: has_status(house, known, "paid", "polar"))  # type: ignore[misc]
-        await eventually(lambda known=subscription: has_status(house, known, "active", "polar"))  # type: ignore[misc]
+        await eventually(partial(has_status, house, order_id, "paid", "polar"))
+        await eventually(partial(has_status, house, subscription, "active", "polar"))
         found = [await object_of(house, known, "polar") for known in (order_id, subscription)]
         states.append(
             [

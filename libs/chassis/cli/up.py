@@ -27,7 +27,10 @@ PROCESSES = (
 )
 """What runs together: the gateway has its process, and so has the owner that everyone waits for."""
 
-DEVELOPMENT_USERS = {"BACKLINE_AUTH_DEVELOPMENT_USERS": "member"}
+DEVELOPMENT_USERS = {
+    "BACKLINE_AUTH_DEVELOPMENT_USERS": "member",
+    "BACKLINE_INGRESS_SANDBOX": "true",
+}
 """Unless set otherwise. All of this listens on 127.0.0.1 only, to developers."""
 
 EXIT_FAILED = 1

@@ -47,6 +47,7 @@ _ACCOUNT_PAGES = {
     "/reset-password": "reset_password.html",
     "/account": "account.html",
     "/admin/users": "users.html",
+    "/admin/deliveries": "deliveries.html",
 }
 """Pages whose content is for one person, and so is filled in by the browser alone."""
 

@@ -6,6 +6,7 @@
  */
 import { newKey, Problem } from "../client/index.js";
 import { setText } from "./bind.js";
+import { showDeliveries } from "./deliveries.js";
 import { connect, readState } from "./page-state.js";
 import { sessionRow, showUsers } from "./people.js";
 import { openSession } from "./who.js";
@@ -172,3 +173,6 @@ if (sessions !== null) {
 
 const users = document.getElementById("users");
 if (users !== null) showUsers(users, client, command);
+
+const deliveries = document.getElementById("deliveries");
+if (deliveries !== null) showDeliveries(deliveries, client, command);

@@ -11,21 +11,21 @@ import { element } from "./page-state.js";
 
 /** @typedef {(name: string, args: Record<string, unknown>) => Promise<any>} SendCommand */
 
-const WHEN = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" });
+export const WHEN = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" });
 
 /**
  * @template {keyof HTMLElementTagNameMap} T
  * @param {T} tag
  * @param {...(Node | string)} content
  */
-function make(tag, ...content) {
+export function make(tag, ...content) {
   const made = document.createElement(tag);
   made.append(...content);
   return made;
 }
 
 /** @param {string} text @param {() => unknown} act */
-function button(text, act) {
+export function button(text, act) {
   const made = make("button", text);
   made.type = "button";
   made.className = "small-button";
