@@ -1,6 +1,8 @@
 """What `ingress` says to itself."""
 
 from datetime import datetime
+from enum import StrEnum
+from typing import Any
 
 from contracts.ingress import (
     DeliveryReceipt,
@@ -10,6 +12,7 @@ from contracts.ingress import (
     Slug,
     Word,
 )
+from contracts.ingress_webhooks import MessageReceipt, Topic, WebhookReceipt
 from libs.kernel.ids import Id
 from libs.kernel.messages import Access, Command, View, command, view
 
@@ -95,3 +98,101 @@ class RecordForgotten(Command[PayloadsReceipt]):
     """`ingress.forget-payloads`, the key having been destroyed."""
 
     payload_key: Id
+
+
+# ---------------------------------------------------------------------------------- to others
+
+
+@view
+class AnnouncementReceipt(View):
+    """How many webhooks are told."""
+
+    messages: int
+    position: int = 0
+
+
+@command("ingress.announce", key="announcement_id", access=Access.SERVICE)
+class Announce(Command[AnnouncementReceipt]):
+    """Tell something to every webhook that wants to be told of its topic."""
+
+    announcement_id: Id
+    topic: Topic
+    occurred_at: datetime
+    data: dict[str, Any]
+
+
+@command("ingress.queue-message", key="message_id", access=Access.SERVICE)
+class QueueMessage(Command[MessageReceipt]):
+    """Tell something to one webhook."""
+
+    message_id: Id
+    webhook_id: Id
+    topic: Topic
+    occurred_at: datetime
+    data: dict[str, Any]
+
+
+@command("ingress.attempt-message", key="message_id", access=Access.SERVICE)
+class AttemptMessage(Command[MessageReceipt]):
+    """Send a message: it is on its way when this is answered, and what became of it is recorded
+    later. `round` rises when nobody knows what became of an attempt.
+    """
+
+    message_id: Id
+    attempt: int
+    round: int = 1
+
+
+@command("ingress.begin-attempt", key="message_id", access=Access.SERVICE)
+class BeginAttempt(Command[MessageReceipt]):
+    """`ingress.attempt-message`, the message being on its way."""
+
+    message_id: Id
+    attempt: int
+    round: int
+
+
+class AttemptOutcome(StrEnum):
+    """What became of an attempt."""
+
+    TAKEN = "taken"
+    FAILED = "failed"
+    GONE = "gone"
+    WITHHELD = "withheld"
+
+
+@command("ingress.record-attempt", key="message_id", access=Access.SERVICE)
+class RecordAttempt(Command[MessageReceipt]):
+    """What became of an attempt.
+
+    status               of the answer; None when there was none
+    detail               what was wrong, without a word of what the answer held
+    retry_after_seconds  what the partner asks for
+    """
+
+    message_id: Id
+    attempt: int
+    outcome: AttemptOutcome
+    status: int | None
+    detail: str
+    retry_after_seconds: float = 0
+
+
+@command("ingress.note-outcome", key="webhook_id", access=Access.SERVICE)
+class NoteOutcome(Command[WebhookReceipt]):
+    """How a webhook has taken a message, for its standing."""
+
+    webhook_id: Id
+    is_taken: bool
+    is_gone: bool
+    at: datetime
+
+
+@command("ingress.set-up-webhook", key="webhook_id", access=Access.SERVICE)
+class SetUpWebhook(Command[WebhookReceipt]):
+    """`ingress.register-webhook`, the address being one that may be sent to."""
+
+    webhook_id: Id
+    url: str
+    topics: list[Topic]
+    description: str

@@ -45,7 +45,7 @@ SERVICES: Mapping[str, Access] = {
     "auth": Access(persons=True),
     "catalog": Access(reads=("auth",)),
     "voting": Access(calls=("catalog",), hears=("catalog",), reads=("auth", "catalog")),
-    "ingress": Access(keys=True),
+    "ingress": Access(reads=("catalog", "voting"), keys=True),
     "gateway": Access(calls=EVERYONE, hears=EVERYONE, owns_log=False),
     "web": Access(calls=EVERYONE, hears=EVERYONE, owns_log=False),
 }

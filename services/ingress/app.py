@@ -1,6 +1,10 @@
 """Ingress, put together."""
 
+import asyncio
+
 from contracts.ingress import ForgetPayloads, ReplayDelivery
+from contracts.ingress_private import Announce, AttemptMessage, SetUpWebhook
+from contracts.ingress_webhooks import ChangeWebhook, RegisterWebhook, RotateWebhookSecret
 from libs.bus import serve_queries
 from libs.chassis.service import App, Part, Runtime
 from libs.chassis.settings import SettingsInvalid
@@ -8,11 +12,15 @@ from libs.owner import Owner, OwnerLimits
 from libs.reactions.reactor import Reactor
 from libs.readmodel import answering, run_projections
 from services.ingress.adapters.acceptance import Acceptance
+from services.ingress.adapters.destinations import Destinations
 from services.ingress.adapters.endpoints import Endpoints, read_endpoints
 from services.ingress.adapters.kept import Kept
+from services.ingress.adapters.registering import Registering
 from services.ingress.adapters.sandbox import sandbox_endpoint
+from services.ingress.adapters.sender import Sender, sending_client
+from services.ingress.adapters.subscribers import Subscribers
 from services.ingress.api.hooks import PREFIX, Hooks, create_application
-from services.ingress.domain import INBOX, OBJECT, PAYLOADS
+from services.ingress.domain import INBOX, MESSAGE, OBJECT, PAYLOADS, WEBHOOK
 from services.ingress.process_managers import process_managers
 from services.ingress.projections import PROJECTIONS
 from services.ingress.queries import QUERIES
@@ -53,16 +61,44 @@ def create_app(settings: Settings) -> App:
             "ingress may have the keys of payloads (libs/stack/permissions.py)"
         )
         kept = Kept(log, vault)
-        owner = Owner(
-            service=SERVICE,
-            client=await runtime.connection(),
-            log=log,
-            deciders=[INBOX, OBJECT, PAYLOADS],
-            resolvers={ReplayDelivery: kept.replay, ForgetPayloads: kept.forget},
-            clock=runtime.clock,
-            limits=OwnerLimits(live_max=settings.live_inboxes_max),
-        )
-        await owner.run(lambda: runtime.ready("owner"))
+        master = runtime.secret("ingress.secret")
+        destinations = Destinations(settings.private_destinations)
+        registering = Registering(log, destinations, master)
+        subscribers = Subscribers()
+        async with sending_client() as client:
+            sender = Sender(
+                log=log,
+                bus=await runtime.bus(),
+                client=client,
+                destinations=destinations,
+                subscribers=subscribers,
+                master=master,
+                clock=runtime.clock,
+            )
+            owner = Owner(
+                service=SERVICE,
+                client=await runtime.connection(),
+                log=log,
+                deciders=[INBOX, OBJECT, PAYLOADS, WEBHOOK, MESSAGE],
+                resolvers={
+                    ReplayDelivery: kept.replay,
+                    ForgetPayloads: kept.forget,
+                    RegisterWebhook: registering.register,
+                    ChangeWebhook: registering.change,
+                    Announce: sender.announce,
+                    AttemptMessage: sender.attempt,
+                },
+                completers=dict.fromkeys(
+                    (SetUpWebhook, RotateWebhookSecret), registering.show_secret
+                ),
+                clock=runtime.clock,
+                limits=OwnerLimits(live_max=settings.live_inboxes_max),
+            )
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(subscribers.follow(log))
+                tasks.create_task(sender.run())
+                await subscribers.known()
+                await owner.run(lambda: runtime.ready("owner"))
 
     async def project(runtime: Runtime) -> None:
         connection = await runtime.connection()

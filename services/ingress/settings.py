@@ -43,4 +43,8 @@ class Settings(ChassisSettings):
         ge=1,
         le=365,
     )
+    private_destinations: bool = setting(
+        False,
+        "Whether our own webhooks may go to private addresses and by plain http: for development.",
+    )
     live_inboxes_max: int = setting(5_000, "Inboxes an owner keeps in memory.", "inboxes", ge=1)

@@ -86,3 +86,36 @@ partner_objects = Table(
     Column("position", BigInteger, nullable=False),
     Index("partner_objects_newest", "partner", "position"),
 )
+
+
+# ---------------------------------------------------------------------------------- to others
+
+sent = MetaData()
+
+webhooks = Table(
+    "webhooks",
+    sent,
+    Column("webhook_id", Text, primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("topics", JSONB, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("disabled_because", Text),
+    Column("failing_since", DateTime(timezone=True)),
+    Column("registered_at", DateTime(timezone=True), nullable=False),
+)
+
+messages = Table(
+    "messages",
+    sent,
+    Column("message_id", Text, primary_key=True),
+    Column("webhook_id", Text, nullable=False),
+    Column("topic", Text, nullable=False),
+    Column("occurred_at", DateTime(timezone=True), nullable=False),
+    Column("status", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("last_status", Integer),
+    Column("last_detail", Text, nullable=False),
+    Column("next_at", DateTime(timezone=True)),
+    Index("messages_newest", "webhook_id", "occurred_at", "message_id"),
+)

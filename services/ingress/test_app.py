@@ -168,9 +168,7 @@ async def test_reads_what_was_processed_again_from_the_log(
     from services.ingress.domain import partners
 
     shape = type(partners._SHAPES[Profile.STANDARD])
-    monkeypatch.setitem(
-        partners._SHAPES, Profile.STANDARD, shape(standard.about, of_today)
-    )
+    monkeypatch.setitem(partners._SHAPES, Profile.STANDARD, shape(standard.about, of_today))
     await house.send("replay-delivery", inbox_id=delivery["inbox_id"], delivery_id=delivery_id)
     await eventually(lambda: has_status(house, invoice_id, "paid in full"))
     assert await has_attempts(house, delivery_id, 2)

@@ -33,6 +33,7 @@ ACTIONS = 80
 CONVERGE_SECONDS = 20.0
 PARTNER = "partner"
 HOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+WEBHOOK = {"url": "https://nobody.invalid/", "topics": ["ballot.opened", "show.changed"]}
 HOOKS = {"partner/main": {"profile": "standard", "secrets": [HOOK_SECRET]}}
 NOT_WATCHED = {
     "auth.list-revocations": "gateways alone ask; tests/e2e/test_revocation.py",
@@ -50,7 +51,7 @@ class Stage:
         self.song_ids = [new_id("sng_") for _ in range(6)]
         self.voters = [new_id("usr_") for _ in range(4)]
         self.chance = random.Random(SEED)
-        self.delivery_id = ""
+        self.delivery_id, self.webhook_id = "", ""
 
     def arguments(self) -> dict[str, dict[str, Any]]:
         """What every query is asked with."""
@@ -68,6 +69,8 @@ class Stage:
             "catalog.get-songs": {"song_ids": self.song_ids[:3]},
             "catalog.get-candidates": show,
             "ingress.get-delivery": {"delivery_id": self.delivery_id},
+            "ingress.list-messages": {"webhook_id": self.webhook_id},
+            "ingress.list-webhooks": {},
             "ingress.list-deliveries": {"partner": "partner", "limit": 20},
             "ingress.list-partner-objects": {"partner": "partner"},
             "voting.get-ballot": show,
@@ -110,6 +113,7 @@ class Stage:
                 (voter, "auth.start-guest-session", {"display_name": f"N{chance.random()}"}),
                 (PARTNER, "hooks/partner/main", self.delivery()),
                 (PARTNER, "hooks/partner/main", self.delivery()),
+                ("admin", *self.webhook()),
             ]
         )
 
@@ -132,6 +136,18 @@ class Stage:
             "timestamp": hour,
             "data": {"id": invoice, "status": status},
         }
+
+    def webhook(self) -> tuple[str, dict[str, Any]]:
+        """What an administrator may do about a webhook whose address never answers."""
+        about = {"webhook_id": self.webhook_id}
+        change = {**about, **WEBHOOK, "description": f"Box {self.chance.random()}"}
+        choices: list[tuple[str, dict[str, Any]]] = [
+            ("ingress.disable-webhook", about),
+            ("ingress.enable-webhook", about),
+            ("ingress.enable-webhook", about),
+            ("ingress.change-webhook", change),
+        ]
+        return self.chance.choice(choices)
 
     def setlist(self) -> dict[str, Any]:
         songs = self.chance.sample(self.song_ids, 3)
@@ -254,6 +270,8 @@ async def test_result_and_changes_are_a_fresh_result_for_every_query(
             for action in stage.opening():
                 response = await site.do(*action)
                 assert response.status_code == 200, response.text
+            registered = await site.do("admin", "ingress.register-webhook", WEBHOOK)
+            stage.webhook_id = registered.json()["webhook_id"]
             first = await site.deliver("hooks/partner/main", stage.delivery())
             stage.delivery_id = first.headers["backline-delivery"]
             await eventually(lambda: site.knows(stage.delivery_id))

@@ -11,7 +11,7 @@ from contracts.auth import UserRole
 from libs.kernel.decider import Decider
 from services.auth.domain import MAIL, SESSION, user_decider
 from services.catalog.domain import ARTIST, SETLIST, SHOW, SONG, VENUE
-from services.ingress.domain import INBOX, OBJECT, PAYLOADS
+from services.ingress.domain import INBOX, MESSAGE, OBJECT, PAYLOADS, WEBHOOK
 from services.voting.domain import BALLOT
 
 USER = user_decider(UserRole.ADMIN)
@@ -20,7 +20,7 @@ DECIDERS: dict[tuple[str, str], Decider[Any, Any, Any]] = {
     ("auth", "session"): SESSION,
     ("auth", "mail"): MAIL,
     ("voting", "ballot"): BALLOT,
-    **{("ingress", each.aggregate): each for each in (INBOX, OBJECT, PAYLOADS)},
+    **{("ingress", each.aggregate): each for each in (INBOX, OBJECT, PAYLOADS, WEBHOOK, MESSAGE)},
     **{("catalog", each.aggregate): each for each in (ARTIST, VENUE, SONG, SHOW, SETLIST)},
 }
 
@@ -124,7 +124,64 @@ _INVOICE = {
 }
 _ABOUT_OBJECT = {"partner": "partner", "endpoint": "main", "delivery_id": "dlv_1"}
 
+
+def _sent(attempt: int, outcome: str, status: int | None, detail: str) -> Sequence[Step]:
+    """A message is on its way, and how that ended."""
+    about = {"message_id": "msg_ballot", "attempt": attempt}
+    ended = {"outcome": outcome, "status": status, "detail": detail}
+    return (
+        (INGRESS, "ingress.begin-attempt", {**about, "round": 1}),
+        (INGRESS, "ingress.record-attempt", {**about, **ended}),
+    )
+
+
+def _noted(at: str, *, is_taken: bool = False) -> Step:
+    outcome = {"is_taken": is_taken, "is_gone": False, "at": at}
+    return INGRESS, "ingress.note-outcome", {"webhook_id": "hook_box", **outcome}
+
+
+_HOOK = {"webhook_id": "hook_box"}
+_BOX = {"topics": ["ballot.opened", "ballot.closed"], "description": "the box office"}
+
 STORIES: Sequence[Story] = (
+    Story(
+        "ingress",
+        "webhook",
+        "hook_box",
+        [
+            (INGRESS, "ingress.set-up-webhook", {**_HOOK, **_BOX, "url": "https://box.example/"}),
+            (ADMIN, "ingress.change-webhook", {**_HOOK, **_BOX, "url": "https://box.example/in"}),
+            (ADMIN, "ingress.rotate-webhook-secret", _HOOK),
+            _noted("2026-11-21T20:00:00Z"),
+            _noted("2026-11-21T21:00:00Z", is_taken=True),
+            _noted("2026-11-22T20:00:00Z"),
+            _noted("2026-11-28T20:00:00Z"),
+            (ADMIN, "ingress.enable-webhook", _HOOK),
+            (ADMIN, "ingress.remove-webhook", _HOOK),
+        ],
+    ),
+    Story(
+        "ingress",
+        "message",
+        "msg_ballot",
+        [
+            (
+                INGRESS,
+                "ingress.queue-message",
+                {
+                    "message_id": "msg_ballot",
+                    "webhook_id": "hook_box",
+                    "topic": "ballot.opened",
+                    "occurred_at": "2026-11-21T20:15:00Z",
+                    "data": {"show_id": SHOW_ID},
+                },
+            ),
+            *_sent(1, "failed", 500, "answered 500"),
+            *_sent(2, "withheld", None, "the webhook is disabled or removed"),
+            (ADMIN, "ingress.resend-message", {"message_id": "msg_ballot"}),
+            *_sent(3, "taken", 204, ""),
+        ],
+    ),
     Story(
         "ingress",
         "inbox",

@@ -1,4 +1,4 @@
-"""Questions to the read model of ingress."""
+"""Questions about what was received."""
 
 import json
 import re

@@ -201,4 +201,3 @@ def _keys(recorded: Recorded) -> list[str]:
 DELIVERIES = Projection(
     name="deliveries", log="ingress", tables=metadata, events=EVENTS, project=project
 )
-PROJECTIONS = (DELIVERIES,)
