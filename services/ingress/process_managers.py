@@ -39,8 +39,9 @@ from services.ingress.domain.topics import PUBLICATIONS, told_of
 def process_managers() -> list[ProcessManager]:
     """All of ingress's."""
     return [
-        ProcessManager("inboxes", "ingress", "inbox", (DeliveryReceived,), process),
-        ProcessManager("changes", "ingress", "inbox", (DeliveryProcessed,), tell_changes),
+        ProcessManager(
+            "deliveries", "ingress", "inbox", (DeliveryReceived, DeliveryProcessed), process
+        ),
         ProcessManager("payloads", "ingress", "payloads", (PayloadsOpened,), forget_in_time),
         *_announcements(),
         ProcessManager("messages", "ingress", "message", MESSAGE_EVENTS, send_message),
@@ -58,31 +59,35 @@ def _announcements() -> Iterator[ProcessManager]:
 
 
 def process(recorded: Recorded) -> Sequence[Reaction]:
-    """What was received is processed, after what was there before it."""
-    return [Send(ProcessInbox(inbox_id=recorded.aggregate_id))]
-
-
-def tell_changes(recorded: Recorded) -> Sequence[Reaction]:
-    """What a delivery says of each object, that object learns: the newest, if it says several."""
+    """What was received is processed, after what was there before it; and what it says of each
+    object, that object learns.
+    """
     match recorded.data:
+        case DeliveryReceived(inbox_id=inbox_id):
+            return [Send(ProcessInbox(inbox_id=inbox_id))]
         case DeliveryProcessed() as processed:
-            newest: dict[str, PartnerChange] = {}
-            for change in sorted(processed.changes, key=lambda each: newness(each, "")):
-                newest[object_id_of(processed.partner, processed.endpoint, change)] = change
-            return [
-                Send(
-                    ApplyChange(
-                        object_id=object_id,
-                        partner=processed.partner,
-                        endpoint=processed.endpoint,
-                        delivery_id=processed.delivery_id,
-                        change=change,
-                    )
-                )
-                for object_id, change in newest.items()
-            ]
+            return tell_changes(processed)
         case _:
             return []
+
+
+def tell_changes(processed: DeliveryProcessed) -> Sequence[Send]:
+    """One command for each object; of what a delivery says several times, the newest."""
+    newest: dict[str, PartnerChange] = {}
+    for change in sorted(processed.changes, key=lambda each: newness(each, "")):
+        newest[object_id_of(processed.partner, processed.endpoint, change)] = change
+    return [
+        Send(
+            ApplyChange(
+                object_id=object_id,
+                partner=processed.partner,
+                endpoint=processed.endpoint,
+                delivery_id=processed.delivery_id,
+                change=change,
+            )
+        )
+        for object_id, change in newest.items()
+    ]
 
 
 def forget_in_time(recorded: Recorded) -> Sequence[Reaction]:

@@ -336,7 +336,7 @@ async def test_is_one_trace_from_the_request_to_the_change(
     delivery_id = await accepted(house, invoice(new_id("inv_")))
     delivery = await house.settled(delivery_id)
     spans = await asyncio.to_thread(
-        collector.trace_with, "POST /hooks/partner/main", "react inboxes", "react changes"
+        collector.trace_with, "POST /hooks/partner/main", "react deliveries", "commit object"
     )
     assert_one_tree(spans)
     assert delivery["trace_id"] in {span.trace_id for span in spans}

@@ -17,8 +17,6 @@ from hypothesis import strategies as st
 
 from contracts.ingress import DeliveryProcessed, PartnerChange
 from contracts.ingress_private import ApplyChange, ProcessInbox
-from libs.kernel.reactions import Send
-from libs.testkit.builders import recorded
 from libs.testkit.spec import ORIGIN
 from services.ingress.adapters.acceptance import command_of
 from services.ingress.adapters.endpoints import read_endpoints
@@ -127,23 +125,9 @@ def final_state(deliveries: Sequence[Sent]) -> dict[str, PartnerChange]:
 
 
 def changes_told(event: DeliveryProcessed) -> Iterator[ApplyChange]:
-    for reaction in tell_changes(decoded(event)):
-        assert isinstance(reaction, Send)
+    for reaction in tell_changes(event):
         assert isinstance(reaction.command, ApplyChange)
         yield reaction.command
-
-
-def decoded(event: DeliveryProcessed) -> Any:
-    from libs.eventlog import decode, encode
-
-    commit = decode(
-        encode([recorded(event, command_id="cmd_1")]),
-        aggregate="inbox",
-        aggregate_id="inb_1",
-        position=1,
-        headers={},
-    )
-    return commit.events[0]
 
 
 @needs_data
