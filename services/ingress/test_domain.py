@@ -18,6 +18,7 @@ from contracts.ingress import (
     DeliveryStatus,
     DeliveryUnknown,
     DiscardDelivery,
+    ForgetPayloads,
     PartnerChange,
     PartnerObjectChanged,
     PayloadForgotten,
@@ -33,6 +34,8 @@ from contracts.ingress_private import (
     ReceiveDelivery,
     RecordForgotten,
 )
+from libs.kernel.messages import registry
+from libs.kernel.recorded import Recorded
 from libs.testkit.spec import DeciderSpec
 from services.ingress.domain import INBOX, OBJECT, PAYLOADS
 from services.ingress.domain.inbox import BROKEN, UNREADABLE
@@ -277,3 +280,12 @@ def test_forgets_the_payloads_of_a_day_once() -> None:
     forgotten = PayloadsForgotten(payload_key=KEY)
     payloads.given(OPENED).when(RecordForgotten(payload_key=KEY)).then(forgotten)
     payloads.given(OPENED, forgotten).when(RecordForgotten(payload_key=KEY)).then_nothing()
+
+
+def test_has_the_payloads_of_a_day_forgotten_when_their_time_has_come() -> None:
+    from libs.kernel.reactions import Schedule
+    from services.ingress.process_managers import forget_in_time
+
+    name = registry.event_of[PayloadsOpened].type
+    news = Recorded("evt_1", name, "payloads", KEY, AT, "svc_ingress", "c", "c", OPENED, 1)
+    assert forget_in_time(news) == [Schedule(KEY, AT, ForgetPayloads(payload_key=KEY))]

@@ -36,7 +36,7 @@ from contracts.ingress import (
 from libs.chassis.asgi import Application, Receive, Scope, Send, respond
 from libs.kernel.errors import BacklineError
 from libs.telemetry import edge_span, names
-from libs.telemetry.metrics import HTTP_REQUESTS, HTTP_SECONDS
+from libs.telemetry.metrics import DELIVERIES, HTTP_REQUESTS, HTTP_SECONDS
 from services.ingress.adapters.acceptance import Acceptance
 from services.ingress.adapters.endpoints import Endpoint, Endpoints
 from services.ingress.adapters.signatures import is_token
@@ -97,6 +97,8 @@ class Hooks:
                     return
                 span.set_attribute(names.HTTP_STATUS, reply.status)
             HTTP_REQUESTS.labels("ingress", f"{reply.status // 100}xx").inc()
+            if endpoint is not None:
+                DELIVERIES.labels(endpoint.partner, endpoint.name, str(reply.status)).inc()
             headers = (*_EVERY_ANSWER, *reply.headers)
             await respond(send, reply.status, reply.content_type, reply.body, headers)
 

@@ -34,6 +34,7 @@ from libs.readmodel import Queries, Reading
 from services.ingress.tables import attempts, deliveries, effects, partner_objects
 
 MASK: Final = "********"
+UNSHOWABLE: Final = "It is nested too deeply to be shown."
 _SECRET: Final = re.compile(
     r"(^|_)(secret|token|password|otp|otp_code|code|api_?key|authorization|signature|jwt|qr_code)"
     r"($|_)",
@@ -127,11 +128,17 @@ async def list_partner_objects(
 
 
 def masked(body: str) -> str:
-    """A body for people to look at, with what lets somebody in left out."""
+    """A body for people to look at, with what lets somebody in left out.
+
+    Half of a surrogate pair, which JSON can write and nobody can show, becomes a question mark.
+    """
     try:
-        document = json.loads(body)
-    except ValueError:
-        return body
+        return _masked(json.loads(body)).encode("utf-8", "replace").decode()
+    except RecursionError:
+        return UNSHOWABLE
+
+
+def _masked(document: Any) -> str:
     is_mail = isinstance(document, dict) and document.get("type") in {
         "email.created",
         "sms.created",
