@@ -93,8 +93,10 @@ def wanted(services: Mapping[str, Access], replicas: int) -> Iterator[Config]:
             yield {**_snapshots(service), "num_replicas": replicas}
             yield {**_schedules(service, access), "num_replicas": replicas}
             yield {**_parked(service), "num_replicas": replicas}
+        if access.keys:
+            yield {**_keys(f"KEYS_{service.upper()}"), "num_replicas": replicas}
     yield {**_members(), "num_replicas": replicas}
-    yield {**_persons(), "num_replicas": replicas}
+    yield {**_keys("PERSONS"), "num_replicas": replicas}
 
 
 def _log(service: str) -> Config:
@@ -154,13 +156,14 @@ def _on_disk(name: str, subjects: list[str]) -> Config:
     }
 
 
-def _persons() -> Config:
-    """The keys of persons (`libs.eventlog.vault`). Uncompressed, so that one that is deleted is
-    overwritten where it stood; and kept out of the backups of logs (docs/adr/0012).
+def _keys(bucket: str) -> Config:
+    """Keys of persons, or of what else must be forgotten (`libs.eventlog.vault`). Uncompressed, so
+    that one that is deleted is overwritten where it stood; and kept out of the backups of logs
+    (docs/adr/0012).
     """
     return {
-        "name": "KV_PERSONS",
-        "subjects": ["$KV.PERSONS.*"],
+        "name": f"KV_{bucket}",
+        "subjects": [f"$KV.{bucket}.*"],
         "retention": "limits",
         "storage": "file",
         "discard": "new",

@@ -24,7 +24,7 @@ from libs.eventlog import JetStreamLog
 from libs.eventlog.vault import Vault
 from libs.kernel.clock import Clock, system_clock
 from libs.kernel.errors import Unavailable
-from libs.stack.permissions import SERVICES, Access
+from libs.stack.permissions import SERVICES, Access, keys_bucket
 
 _WITHOUT_SECRETS = "an installation without secrets"
 
@@ -82,12 +82,15 @@ class Runtime:
         raise AssertionError("stamina retries for ever")
 
     async def vault(self) -> Vault | None:
-        """The keys of persons; None for a service that may not have them."""
-        if not SERVICES.get(self.service, Access()).persons:
+        """The keys of persons, or the service's own; None for a service that has neither."""
+        access = SERVICES.get(self.service, Access())
+        bucket = keys_bucket(self.service, access)
+        if bucket is None:
             return None
         if self._vault is None:
-            secret = self.secret("persons.key") or _WITHOUT_SECRETS
-            self._vault = await Vault.open(await self.connection(), secret)
+            name = "persons.key" if access.persons else f"{self.service}.keys"
+            secret = self.secret(name) or _WITHOUT_SECRETS
+            self._vault = await Vault.open(await self.connection(), secret, bucket)
         return self._vault
 
     def database(self) -> AsyncEngine:

@@ -109,3 +109,9 @@ async def test_is_unavailable_when_nats_is_away(
 
 def test_copies_every_stream_when_there_are_replicas() -> None:
     assert {config["num_replicas"] for config in wanted(SERVICES, 3)} == {3}
+
+
+def test_makes_a_bucket_for_the_keys_of_a_service_that_keeps_some() -> None:
+    names = [config["name"] for config in wanted({"toy": Access(keys=True)}, 1)]
+    assert "KV_KEYS_TOY" in names
+    assert "KV_KEYS_TOY" not in [config["name"] for config in wanted({"toy": Access()}, 1)]

@@ -1,4 +1,5 @@
 """The vault: one key per person, in a bucket of its own. To destroy it is to erase the person.
+What else a service must be able to forget can stand in the person's place, in another bucket.
 
 Bucket PERSONS holds each key under the id of its person, itself encrypted with the secret
 `persons.key` of the installation: neither of the two says anything without the other. Where a key
@@ -33,7 +34,6 @@ BUCKET: Final = "PERSONS"
 STREAM: Final = f"KV_{BUCKET}"
 TIMEOUT_SECONDS: Final = 2.0
 LOOKUPS_AT_ONCE: Final = 32
-_PREFIX: Final = f"$KV.{BUCKET}."
 _ERASED: Final = "Backline-Erased"
 _NONCE_BYTES: Final = 12
 
@@ -53,8 +53,12 @@ class Vault:
     keyring   those at hand
     """
 
-    def __init__(self, client: Client, secret: str) -> None:
-        """`secret` is the installation's `persons.key`."""
+    def __init__(self, client: Client, secret: str, bucket: str = BUCKET) -> None:
+        """`secret` is the installation's `persons.key`, or what else the bucket's keys are
+        encrypted with.
+        """
+        self._stream = f"KV_{bucket}"
+        self._prefix = f"$KV.{bucket}."
         self.keyring = Keyring()
         self._client = client
         self._wrapping = AESGCM(sha256(secret.encode()).digest())
@@ -62,10 +66,10 @@ class Vault:
         self._lookups = asyncio.Semaphore(LOOKUPS_AT_ONCE)
 
     @classmethod
-    async def open(cls, client: Client, secret: str) -> "Vault":
+    async def open(cls, client: Client, secret: str, bucket: str = BUCKET) -> "Vault":
         """A vault that hears at once of every key that is destroyed."""
-        vault = cls(client, secret)
-        await client.subscribe(f"{_PREFIX}*", cb=vault._on_news)
+        vault = cls(client, secret, bucket)
+        await client.subscribe(f"{vault._prefix}*", cb=vault._on_news)
         return vault
 
     async def prepare(self, persons: Collection[str]) -> None:
@@ -92,7 +96,7 @@ class Vault:
             # First, as this overwrites the bytes on the disk; a newer message would only hide them.
             answer = await call(
                 self._client,
-                f"STREAM.MSG.DELETE.{STREAM}",
+                f"STREAM.MSG.DELETE.{self._stream}",
                 {"seq": found.sequence},
                 timeout_seconds=TIMEOUT_SECONDS,
             )
@@ -118,8 +122,10 @@ class Vault:
             self.keyring.put(person, None if found is None else self._unwrapped(person, found))
 
     async def _look(self, person: str) -> Stored | None:
-        subject = _PREFIX + person
-        return await last_message(self._client, STREAM, subject, timeout_seconds=TIMEOUT_SECONDS)
+        subject = self._prefix + person
+        return await last_message(
+            self._client, self._stream, subject, timeout_seconds=TIMEOUT_SECONDS
+        )
 
     async def _make(self, person: str) -> Stored | None:
         """Make a key, unless somebody else just did."""
@@ -131,7 +137,7 @@ class Vault:
 
     async def _put(self, person: str, payload: bytes, headers: dict[str, str]) -> None:
         answer = await request(
-            self._client, _PREFIX + person, payload, headers, timeout_seconds=TIMEOUT_SECONDS
+            self._client, self._prefix + person, payload, headers, timeout_seconds=TIMEOUT_SECONDS
         )
         raise_error(answer)
 
@@ -146,4 +152,4 @@ class Vault:
 
     async def _on_news(self, message: Msg) -> None:
         if message.headers and _ERASED in message.headers:
-            self.keyring.put(message.subject.removeprefix(_PREFIX), None)
+            self.keyring.put(message.subject.removeprefix(self._prefix), None)

@@ -5,6 +5,8 @@
     postgres.superuser   password of the PostgreSQL superuser, for the stack itself
     gateway.cursor       what all gateways sign cursors with
     persons.key          what the keys of persons are encrypted with
+    ingress.keys         what the keys of partners' payloads are encrypted with
+    ingress.secret       what the secrets of outgoing webhooks are derived from
     auth.secret          what addresses, mails and refresh tokens are digested with
     auth.signing         the Ed25519 key that signs tokens, a private JWK in JSON
     auth.providers       whom people sign in with elsewhere (JSON); nobody until an operator says so
@@ -48,6 +50,8 @@ class Credentials:
         self._ensure("postgres.superuser", _new_password)
         self._ensure("gateway.cursor", lambda: secrets.token_urlsafe(_CURSOR_SECRET_BYTES))
         self._ensure("persons.key", lambda: secrets.token_urlsafe(_PERSONS_KEY_BYTES))
+        self._ensure("ingress.keys", lambda: secrets.token_urlsafe(_PERSONS_KEY_BYTES))
+        self._ensure("ingress.secret", lambda: secrets.token_urlsafe(_DIGEST_SECRET_BYTES))
         self._ensure("auth.secret", lambda: secrets.token_urlsafe(_DIGEST_SECRET_BYTES))
         self._ensure("auth.signing", _new_signing_key)
         self._ensure("auth.providers", lambda: "{}")

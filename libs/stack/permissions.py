@@ -32,6 +32,8 @@ class Access:
     hands_out whether it hands out jobs: the scheduler alone
     persons   whether it reads and records what is personal: makes, uses and destroys keys of
               persons (`libs.eventlog.vault`)
+    keys      whether it has a bucket of keys of its own instead, for what it records and must be
+              able to forget: `KV_KEYS_<SERVICE>`, which nobody else gets at
     """
 
     calls: tuple[str, ...] = ()
@@ -41,6 +43,7 @@ class Access:
     jobs: bool = False
     hands_out: bool = False
     persons: bool = False
+    keys: bool = False
 
 
 SERVICES: Mapping[str, Access] = {
@@ -48,6 +51,7 @@ SERVICES: Mapping[str, Access] = {
     "catalog": Access(reads=("auth",)),
     "voting": Access(calls=("catalog",), hears=("catalog",), reads=("auth", "catalog")),
     "scheduler": Access(reads=("auth",), jobs=True, hands_out=True),
+    "ingress": Access(reads=("catalog", "voting"), keys=True),
     "gateway": Access(calls=EVERYONE, hears=EVERYONE, owns_log=False),
     "web": Access(calls=EVERYONE, hears=EVERYONE, owns_log=False),
 }
@@ -56,6 +60,13 @@ SERVICES: Mapping[str, Access] = {
 def databases(services: Mapping[str, Access]) -> tuple[str, ...]:
     """The services that keep read models, each with the PostgreSQL role `backline_<service>`."""
     return tuple(name for name, access in services.items() if access.owns_log)
+
+
+def keys_bucket(service: str, access: Access) -> str | None:
+    """The bucket of the keys that a service encrypts with; None when it has none."""
+    if access.persons:
+        return "PERSONS"
+    return f"KEYS_{service.upper()}" if access.keys else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +101,10 @@ def permissions_of(user: str, services: Mapping[str, Access]) -> Permissions:
     if access.owns_log:
         publish += _own_storage(user)
         subscribe.append(f"$KV.MEMBERS.{user}.>")
-    if access.persons:
-        publish += _vault()
-        subscribe.append("$KV.PERSONS.*")
+    bucket = keys_bucket(user, access)
+    if bucket is not None:
+        publish += _vault(bucket)
+        subscribe.append(f"$KV.{bucket}.*")
     if access.jobs:
         publish += _following(f"SCHED_{SCHEDULER.upper()}", f"job.{SCHEDULER}.{user}.>")
     for name in access.reads:
@@ -140,12 +152,12 @@ def _own_storage(service: str) -> list[str]:
     ]
 
 
-def _vault() -> list[str]:
+def _vault(bucket: str) -> list[str]:
     """Get a key, make one, destroy one."""
     return [
-        "$KV.PERSONS.*",
-        "$JS.API.STREAM.MSG.GET.KV_PERSONS",
-        "$JS.API.STREAM.MSG.DELETE.KV_PERSONS",
+        f"$KV.{bucket}.*",
+        f"$JS.API.STREAM.MSG.GET.KV_{bucket}",
+        f"$JS.API.STREAM.MSG.DELETE.KV_{bucket}",
     ]
 
 

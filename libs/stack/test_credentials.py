@@ -25,6 +25,8 @@ def test_makes_every_secret_readable_by_its_owner_alone(tmp_path: Path) -> None:
             "postgres.superuser",
             "gateway.cursor",
             "persons.key",
+            "ingress.keys",
+            "ingress.secret",
             "auth.secret",
             "auth.signing",
             "auth.providers",

@@ -226,3 +226,11 @@ def test_is_one_entry_when_a_service_is_added() -> None:
     assert "cmd.merch.>" in permissions.subscribe
     assert "$JS.API.CONSUMER.CREATE.EVT_CATALOG.*.evt.catalog.>" in permissions.publish
     assert not any(subject.startswith("cmd.catalog") for subject in permissions.publish)
+
+
+def test_gets_at_its_own_keys_alone_when_a_service_keeps_some() -> None:
+    ingress, auth = (permissions_of(user, SERVICES) for user in ("ingress", "auth"))
+    for own, other, bucket in ((ingress, auth, "KEYS_INGRESS"), (auth, ingress, "PERSONS")):
+        assert f"$KV.{bucket}.*" in own.publish
+        assert f"$KV.{bucket}.*" in own.subscribe
+        assert not [each for each in (*other.publish, *other.subscribe) if bucket in each]

@@ -119,6 +119,11 @@ HTTP_SECONDS: Final = Histogram(
     ["service"],
     buckets=_FAST,
 )
+DELIVERIES: Final = Counter(
+    "backline_deliveries",
+    "Webhooks that came in, by endpoint and by the status they were answered with.",
+    ["partner", "endpoint", "status"],
+)
 LIVE_CONNECTIONS: Final = Gauge(
     "backline_live_connections", "Open connections that watch live queries.", ["kind"]
 )

@@ -67,7 +67,7 @@ def test_tries_everybody() -> None:
 async def test_lets_nobody_do_more_than_was_reviewed(
     bus: Bus, nats_server: RunningNats, database: RunningDatabase
 ) -> None:
-    services = ["auth", "catalog", "voting", "scheduler", "gateway"]
+    services = ["auth", "catalog", "voting", "scheduler", "ingress", "gateway"]
     async with running_services(services, nats_server, database) as settings:
         address = f"http://127.0.0.1:{settings.port}"
         async with httpx2.AsyncClient(base_url=address, timeout=30) as client:

@@ -14,6 +14,7 @@ import httpx2
 import jsonpatch
 import orjson
 import pytest
+from standardwebhooks import Webhook
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -22,16 +23,21 @@ from libs.kernel.ids import derive_id, new_id
 from libs.kernel.messages import Access, QuerySpec, registry, service_caller
 from libs.testkit.services import bus_of, running_services
 from libs.testkit.stack import RunningDatabase, RunningNats
+from libs.testkit.waiting import eventually
 from tests.e2e.callers import headers_of, signed_in, token_of
 
 pytestmark = [pytest.mark.connected, pytest.mark.timeout(180)]
 
-SERVICES = ["gateway", "auth", "voting", "catalog", "scheduler"]
+SERVICES = ["gateway", "auth", "voting", "catalog", "scheduler", "ingress"]
 SEED = 20261120
 ACTIONS = 80
 CONVERGE_SECONDS = 20.0
 RESTING = ("scheduler.pause-schedule", "scheduler.resume-schedule")
 ENDING = ("scheduler.cancel-run", "scheduler.retry-run")
+PARTNER = "partner"
+HOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+WEBHOOK = {"url": "https://nobody.invalid/", "topics": ["ballot.opened", "show.changed"]}
+HOOKS = {"partner/main": {"profile": "standard", "secrets": [HOOK_SECRET]}}
 NOT_WATCHED = {
     "auth.list-revocations": "gateways alone ask; tests/e2e/test_revocation.py",
     "auth.get-jwks": "the keys of a running installation do not change",
@@ -56,6 +62,7 @@ class Stage:
         self.run_id = derive_id(self.schedule_id, "once", "1")
         self.chance = random.Random(SEED)
         self.known_id, self.username = new_id("usr_"), f"u{new_id()[-20:]}"
+        self.delivery_id, self.webhook_id = "", ""
 
     def arguments(self) -> dict[str, dict[str, Any]]:
         """What every query is asked with."""
@@ -86,6 +93,11 @@ class Stage:
             "scheduler.list-jobs": {},
             "scheduler.list-runs": {"which": "upcoming", "schedule_id": self.schedule_id},
             "scheduler.list-schedules": {},
+            "ingress.get-delivery": {"delivery_id": self.delivery_id},
+            "ingress.list-messages": {"webhook_id": self.webhook_id},
+            "ingress.list-webhooks": {},
+            "ingress.list-deliveries": {"partner": "partner", "limit": 20},
+            "ingress.list-partner-objects": {"partner": "partner"},
             "voting.get-ballot": show,
             "voting.get-tally": show,
             "voting.list-ballots": {"show_ids": [self.show_id]},
@@ -135,6 +147,9 @@ class Stage:
                 ("admin", "auth.set-role", self.role()),
                 (self.holder, "auth.create-api-key", self.key()),
                 ("admin", "auth.revoke-api-key-of-user", {"key_id": chance.choice(self.keys)}),
+                (PARTNER, "hooks/partner/main", self.delivery()),
+                (PARTNER, "hooks/partner/main", self.delivery()),
+                ("admin", *self.webhook()),
             ]
         )
 
@@ -160,6 +175,29 @@ class Stage:
     def show(self, day: str) -> dict[str, Any]:
         ids = {"show_id": self.show_id, "artist_id": self.artist_id, "venue_id": self.venue_id}
         return {**ids, "local_date": day}
+
+    def delivery(self) -> dict[str, Any]:
+        """What a partner says of one of three invoices; some of it cannot be read."""
+        invoice = f"inv-{self.show_id}-{self.chance.randrange(3)}"
+        hour = self.chance.choice(["2030-01-01T00:00:00Z", "2030-01-02T00:00:00Z", "soon"])
+        status = self.chance.choice(["paid", "void"])
+        return {
+            "type": "invoice.updated",
+            "timestamp": hour,
+            "data": {"id": invoice, "status": status},
+        }
+
+    def webhook(self) -> tuple[str, dict[str, Any]]:
+        """What an administrator may do about a webhook whose address never answers."""
+        about = {"webhook_id": self.webhook_id}
+        change = {**about, **WEBHOOK, "description": f"Box {self.chance.random()}"}
+        choices: list[tuple[str, dict[str, Any]]] = [
+            ("ingress.disable-webhook", about),
+            ("ingress.enable-webhook", about),
+            ("ingress.enable-webhook", about),
+            ("ingress.change-webhook", change),
+        ]
+        return self.chance.choice(choices)
 
     def setlist(self) -> dict[str, Any]:
         songs = self.chance.sample(self.song_ids, 3)
@@ -218,12 +256,34 @@ class Site:
         self._nats_server = nats_server
 
     async def do(self, who: str, command: str, args: dict[str, Any]) -> httpx2.Response:
+        if who == PARTNER:
+            return await self.deliver(command, args)
         role = who if who in {"admin", "moderator"} else "member"
         return await self._client.post(
             "/v1/" + command.replace(".", "/"),
             json=args,
             headers=headers_of(self._nats_server, who, role),
         )
+
+    async def deliver(self, path: str, body: dict[str, Any]) -> httpx2.Response:
+        """Send a webhook."""
+        now, content = datetime.now(UTC), orjson.dumps(body).decode()
+        message_id = new_id("msg_")
+        headers = {
+            "webhook-id": message_id,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": Webhook(HOOK_SECRET).sign(message_id, now, content),
+        }
+        return await self._client.post(f"/{path}", content=content, headers=headers)
+
+    async def knows(self, delivery_id: str) -> bool:
+        """Whether a delivery can be asked for by now."""
+        response = await self._client.get(
+            "/v1/ingress/get-delivery",
+            params={"delivery_id": delivery_id},
+            headers=headers_of(self._nats_server, "admin", "admin"),
+        )
+        return response.is_success
 
     async def ask(self, token: str | None, query: str, args: dict[str, Any]) -> Any:
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
@@ -260,8 +320,9 @@ def without_position(result: Any) -> Any:
 
 
 async def test_result_and_changes_are_a_fresh_result_for_every_query(
-    nats_server: RunningNats, database: RunningDatabase
+    nats_server: RunningNats, database: RunningDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("BACKLINE_INGRESS_ENDPOINTS", orjson.dumps(HOOKS).decode())
     stage = Stage()
     async with running_services(SERVICES, nats_server, database) as running:
         address = f"http://127.0.0.1:{running.port}"
@@ -281,6 +342,11 @@ async def test_result_and_changes_are_a_fresh_result_for_every_query(
             for action in stage.opening():
                 response = await site.do(*action)
                 assert response.status_code == 200, response.text
+            registered = await site.do("admin", "ingress.register-webhook", WEBHOOK)
+            stage.webhook_id = registered.json()["webhook_id"]
+            first = await site.deliver("hooks/partner/main", stage.delivery())
+            stage.delivery_id = first.headers["backline-delivery"]
+            await eventually(lambda: site.knows(stage.delivery_id))
             tokens = {
                 "nobody": None,
                 "voter": guest["token"],
@@ -331,7 +397,7 @@ async def play(stage: Stage, site: Site, viewers: list[Viewer]) -> None:
     ]:
         args = {"show_id": stage.show_id, **more}
         outcomes.add((await site.do("moderator", f"voting.{command}", args)).status_code)
-    assert outcomes == {200, 404, 409}
+    assert outcomes == {200, 202, 404, 409}
     assert len(stage.keys) > 2
 
 

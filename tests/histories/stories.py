@@ -11,8 +11,10 @@ from contracts.auth import UserRole
 from libs.kernel.decider import Decider
 from services.auth.domain import IMPERSONATION, KEY, MAIL, SESSION, user_decider
 from services.catalog.domain import ARTIST, SETLIST, SHOW, SONG, VENUE
+from services.ingress.domain import INBOX, MESSAGE, OBJECT, PAYLOADS, WEBHOOK
 from services.scheduler.domain import ROSTER, RUN, SCHEDULE
 from services.voting.domain import BALLOT
+from tests.histories.stories_of_ingress import STORIES as STORIES_OF_INGRESS
 from tests.histories.stories_of_scheduler import ROSTERS, RUNS, SCHEDULES
 
 USER = user_decider(UserRole.ADMIN)
@@ -24,6 +26,7 @@ DECIDERS: dict[tuple[str, str], Decider[Any, Any, Any]] = {
     ("auth", "impersonation"): IMPERSONATION,
     ("voting", "ballot"): BALLOT,
     **{("scheduler", each.aggregate): each for each in (SCHEDULE, RUN, ROSTER)},
+    **{("ingress", each.aggregate): each for each in (INBOX, OBJECT, PAYLOADS, WEBHOOK, MESSAGE)},
     **{("catalog", each.aggregate): each for each in (ARTIST, VENUE, SONG, SHOW, SETLIST)},
 }
 
@@ -418,6 +421,7 @@ STORIES: Sequence[Story] = (
         _on("shw_1972_05_26", BEN, "withdraw-vote", song_id=DEAL),
         changeable=True,
     ),
+    *(Story("ingress", aggregate, key, steps) for aggregate, key, steps in STORIES_OF_INGRESS),
     *(Story("scheduler", "schedule", key, steps) for key, steps in SCHEDULES.items()),
     *(Story("scheduler", "run", key, steps) for key, steps in RUNS.items()),
     *(Story("scheduler", "roster", key, steps) for key, steps in ROSTERS.items()),

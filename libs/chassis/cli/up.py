@@ -19,14 +19,18 @@ from libs.stack.supervisor import Plan, PortTaken, Supervisor
 app = typer.Typer()
 
 PROCESSES = (
-    "gateway web",
+    "gateway web ingress.http",
     "voting.owner",
     "voting.projections voting.queries voting.process-managers",
     "auth catalog scheduler",
+    "ingress.owner ingress.projections ingress.queries ingress.process-managers",
 )
 """What runs together: the gateway has its process, and so has the owner that everyone waits for."""
 
-DEVELOPMENT_USERS = {"BACKLINE_AUTH_DEVELOPMENT_USERS": "member"}
+DEVELOPMENT_USERS = {
+    "BACKLINE_AUTH_DEVELOPMENT_USERS": "member",
+    "BACKLINE_INGRESS_SANDBOX": "true",
+}
 """Unless set otherwise. All of this listens on 127.0.0.1 only, to developers."""
 
 EXIT_FAILED = 1

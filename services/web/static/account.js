@@ -8,6 +8,7 @@ import { newKey, Problem } from "../client/index.js";
 import { setText } from "./bind.js";
 import { confirmed, keepConfirmation } from "./confirm.js";
 import { finishProvider, offerWays } from "./entering.js";
+import { showDeliveries } from "./deliveries.js";
 import { connect, readState } from "./page-state.js";
 import { sessionRow, showUsers } from "./people.js";
 import { saveProfile, sayGoodbye, showProfile } from "./profile.js";
@@ -235,3 +236,6 @@ if (callback !== null) {
 
 const users = document.getElementById("users");
 if (users !== null) showUsers(users, client, command);
+
+const deliveries = document.getElementById("deliveries");
+if (deliveries !== null) showDeliveries(deliveries, client, command);

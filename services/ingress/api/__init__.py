@@ -1,0 +1,1 @@
+"""What partners reach: `/hooks/<partner>/<endpoint>`."""

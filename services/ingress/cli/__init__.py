@@ -1,0 +1,1 @@
+"""Commands of `backline` that ingress brings along."""
