@@ -9,7 +9,7 @@ from libs.chassis.suspended import SuspendedUsers
 from libs.owner import Owner, OwnerLimits
 from libs.readmodel import answering, run_projections
 from services.catalog.domain import DECIDERS
-from services.catalog.projections import RECORDS
+from services.catalog.projections import PROJECTIONS
 from services.catalog.queries import QUERIES
 from services.catalog.settings import Settings
 
@@ -39,7 +39,7 @@ def create_app(settings: Settings) -> App:
     async def project(runtime: Runtime) -> None:
         connection = await runtime.connection()
         await run_projections(
-            [RECORDS],
+            PROJECTIONS,
             service="catalog",
             engine=runtime.database(),
             open_log=runtime.log,
@@ -51,7 +51,7 @@ def create_app(settings: Settings) -> App:
     async def answer(runtime: Runtime) -> None:
         connection = await runtime.connection()
         async with answering(
-            QUERIES, [RECORDS], service="catalog", engine=runtime.database()
+            QUERIES, PROJECTIONS, service="catalog", engine=runtime.database()
         ) as handlers:
             await serve_queries(connection, handlers, lambda: runtime.ready("queries"))
 

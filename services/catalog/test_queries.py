@@ -129,6 +129,7 @@ async def test_shows_everything_about_a_show_when_it_is_asked_for(asking: Asking
         "tour": "Europe '72",
         "song_count": 3,
         "url": "https://example.org/1",
+        "is_listed": True,
         "external_ids": {"x": "1"},
     }
     of_alligator = {

@@ -1,0 +1,12 @@
+"""Questions to the catalog."""
+
+from libs.readmodel import Queries
+from services.catalog.queries.gatherings import GATHERINGS
+from services.catalog.queries.matching import MATCHING
+from services.catalog.queries.records import RECORDS
+from services.catalog.queries.sayings import SAYINGS
+from services.catalog.queries.syncs import SYNCS
+
+QUERIES: Queries = {**RECORDS, **GATHERINGS, **MATCHING, **SAYINGS, **SYNCS}
+
+__all__ = ["QUERIES"]
