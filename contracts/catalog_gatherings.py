@@ -136,7 +136,6 @@ class MissGathering(Command[RecordReceipt]):
 
     gathering_id: GatheringId
     source: Source
-    as_of: AwareDatetime
 
 
 @event("catalog.gathering_added")

@@ -40,7 +40,6 @@ class MissShow(Command[RecordReceipt]):
 
     show_id: ShowId
     source: Source
-    as_of: AwareDatetime
 
 
 @command(

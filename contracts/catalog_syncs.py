@@ -124,12 +124,14 @@ class PageMark:
 
     etag, last_modified  what the partner calls this state of it
     digest               of what it says, without what changes by itself
+    next                 the cursor of the page behind it
     seen                 the ids, in the catalog, of the shows or gatherings on it
     """
 
     etag: Annotated[str, StringConstraints(max_length=300)] | None = None
     last_modified: Annotated[str, StringConstraints(max_length=100)] | None = None
     digest: Annotated[str, StringConstraints(max_length=64)] | None = None
+    next: Cursor | None = None
     seen: Annotated[list[Id], Field(max_length=SEEN_MAX)] = field(default_factory=list)
 
 

@@ -279,12 +279,13 @@ def _performance(
     if not isinstance(tape, bool | None):
         raise Unreadable("tape is neither true nor false")
     note, cover = _text(row, "info"), _text(row, "cover")
+    key = key_of(page.artist, title, cover)
     song = RegisterSong(
-        song_id=id_of(Kind.SONG, SOURCE, key_of(page.artist, title, cover)),
+        song_id=id_of(Kind.SONG, SOURCE, key),
         artist_id=artist_id,
         title=title,
         original_artist=cover,
-        external_ids={SOURCE: title},
+        external_ids={SOURCE: key},
         source=SOURCE,
     )
     played = PlayedSong(

@@ -87,15 +87,14 @@ class Shape:
 
     def miss(self, command: Command[Any], state: Known, origin: Origin) -> Sequence[Event]:
         """What follows when a source tells of a record no longer. raises RecordUnheardOf"""
-        source, as_of = command.source, command.as_of  # type: ignore[attr-defined]
+        source: str = getattr(command, "source")  # noqa: B009
         may_speak(origin, source)
         before = state.said.get(source)
         if state.known is None or before is None:
             raise RecordUnheardOf
-        if getattr(before, LISTED) is False or _is_older(as_of, before.as_of):
+        if getattr(before, LISTED) is False:
             return []
-        key = getattr(command, self.key)
-        return self.news(key, state, source, as_of, {LISTED: False})
+        return self.news(getattr(command, self.key), state, source, None, {LISTED: False})
 
     def forget(self, command: Command[Any], state: Known) -> Sequence[Event]:
         """What follows when a source spoke of something else. raises RecordUnheardOf"""

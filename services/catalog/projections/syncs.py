@@ -42,10 +42,10 @@ _REQUEST = _REQUEST.on_conflict_do_update(
 
 
 def _changes(*names: str, **values: Any) -> Any:
-    """Update the row `of`: columns from parameters `new_<name>`, and others from expressions."""
+    """Update the row `of_sync`: columns from parameters `new_<name>`, others from expressions."""
     told = {name: bindparam(f"new_{name}", type_=syncs.c[name].type) for name in names}
     told["position"] = bindparam("at_position", type_=syncs.c.position.type)
-    return update(syncs).where(syncs.c.sync_id == bindparam("of")).values(**told, **values)
+    return update(syncs).where(syncs.c.sync_id == bindparam("of_sync")).values(**told, **values)
 
 
 _BEGIN = _changes(
@@ -96,7 +96,7 @@ def project(events: Sequence[Recorded]) -> Projected:
 
 
 def _writes(event: Recorded) -> Iterator[Write]:
-    row: dict[str, Any] = {"of": event.aggregate_id, "at_position": event.position}
+    row: dict[str, Any] = {"of_sync": event.aggregate_id, "at_position": event.position}
     match event.data:
         case SyncRequested(sync_id=sync_id, artist_id=artist_id):
             new: dict[str, Any] = {

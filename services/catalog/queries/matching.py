@@ -182,26 +182,25 @@ def _like(probe: Probe) -> Select[Any] | None:
         case Kind.SONG if name is not None and probe.artist_id is not None:
             return select(songs).where(songs.c.title_key == name, _of_artist(songs, probe))
         case Kind.SHOW if probe.artist_id is not None and probe.local_date is not None:
-            return select(shows).where(
-                shows.c.local_date == probe.local_date,
-                _of_artist(shows, probe),
-                or_(
-                    literal(probe.venue_id).is_(None),
-                    shows.c.venue_id.is_(None),
-                    whole_of(Kind.VENUE, shows.c.venue_id) == probe.venue_id,
-                ),
-                or_(
-                    literal(probe.number_that_day).is_(None),
-                    shows.c.number_that_day.is_(None),
-                    shows.c.number_that_day == probe.number_that_day,
-                ),
-            )
+            return _like_show(probe)
         case Kind.GATHERING if name is not None and probe.starts_at is not None:
             return select(gatherings).where(
                 gatherings.c.name_key == name, gatherings.c.starts_at == probe.starts_at
             )
         case _:
             return None
+
+
+def _like_show(probe: Probe) -> Select[Any]:
+    """Shows of the artist on that day; of the same place and number, as far as both are known."""
+    found = select(shows).where(shows.c.local_date == probe.local_date, _of_artist(shows, probe))
+    if probe.venue_id is not None:
+        place = whole_of(Kind.VENUE, shows.c.venue_id)
+        found = found.where(or_(place.is_(None), place == probe.venue_id))
+    if probe.number_that_day is not None:
+        number = shows.c.number_that_day
+        found = found.where(or_(number.is_(None), number == probe.number_that_day))
+    return found
 
 
 def _of_artist(table: Table, probe: Probe) -> ColumnElement[bool]:

@@ -1,0 +1,162 @@
+"""Syncs, from a partner's pages to the log and the rows: on real servers, the sandbox as peer."""
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from contracts.catalog import ListShows, ListSongs
+from contracts.catalog_syncs import (
+    GetSync,
+    ListQuotas,
+    Partner,
+    Scope,
+    StartSync,
+    sync_id_of,
+)
+from libs.kernel.messages import service_caller
+from services.catalog.cli.sandboxes.world import BAND_MBID, DEAD_MBID, PAST_SHOWS
+from services.catalog.conftest import RunningCatalog, RunningSandbox
+
+pytestmark = pytest.mark.connected
+
+CALLER = service_caller("catalog")
+ENDS_SECONDS = 30.0
+DEAD = sync_id_of(Partner.SETLISTFM, Scope.ARTIST, DEAD_MBID)
+BAND = sync_id_of(Partner.SETLISTFM, Scope.ARTIST, BAND_MBID)
+OVER = {"finished", "failed", "waiting", "stopped"}
+
+
+async def sync(catalog: RunningCatalog, sync_id: str, **more: Any) -> dict[str, Any]:
+    """Start a sync and wait until it is over; returns how it stands then."""
+    started = await catalog.bus.send(StartSync(sync_id=sync_id, **more), caller=CALLER)
+    return await over(catalog, sync_id, started["position"])
+
+
+async def over(catalog: RunningCatalog, sync_id: str, position: int) -> dict[str, Any]:
+    deadline = asyncio.get_running_loop().time() + ENDS_SECONDS
+    while True:
+        answer = await catalog.bus.ask(GetSync(sync_id=sync_id), caller=CALLER, after=position)
+        if answer.result["status"] in OVER:
+            return answer.result
+        assert asyncio.get_running_loop().time() < deadline, answer.result
+        await asyncio.sleep(0.05)
+
+
+async def recorded(catalog: RunningCatalog) -> Counter[str]:
+    """The events of records there are, by type: those of syncs and quotas left out."""
+    end = await catalog.log.last_position()
+    found: Counter[str] = Counter()
+    async for commits in catalog.log.follow(after=0):
+        for commit in commits:
+            if commit.aggregate not in {"sync", "quota"}:
+                found.update(event.type for event in commit.events)
+        if not commits or commits[-1].position >= end:
+            return found
+    raise AssertionError("a log is followed for ever")
+
+
+async def test_brings_an_artist_in_and_adds_no_event_when_it_is_repeated(
+    sandbox: RunningSandbox, synced: RunningCatalog
+) -> None:
+    first = await sync(synced, DEAD)
+    assert first["status"] == "finished", first
+    assert (first["pages"], first["of"], first["refused"]) == (2, 2, 0)
+    shows = await synced.bus.ask(ListShows(), caller=CALLER)
+    assert len(shows.result["shows"]) == 22
+    assert {show["artist"] for show in shows.result["shows"]} == {"Grateful Dead"}
+    assert all(show["song_count"] > 0 for show in shows.result["shows"])
+    events = await recorded(synced)
+    assert events["catalog.show_scheduled.v1"] == events["catalog.setlist_recorded.v1"] == 22
+    assert not [name for name in events if "changed" in name or "noted" in name]
+
+    second = await sync(synced, DEAD)
+    assert (second["status"], second["new"], second["changed"]) == ("finished", 0, 0)
+    assert await recorded(synced) == events
+    third = await sync(synced, DEAD, afresh=True)
+    assert third["unchanged"] == first["new"] + first["unchanged"]
+    assert await recorded(synced) == events
+
+
+async def test_asks_only_for_what_has_changed_when_it_is_repeated(
+    sandbox: RunningSandbox, synced: RunningCatalog
+) -> None:
+    await sync(synced, BAND)
+    await sync(synced, BAND)
+    asked = [(each["params"]["p"], each["status"]) for each in sandbox.world.requests]
+    assert asked == [(page, 200) for page in "123"] + [(page, 304) for page in "123"]
+
+
+async def test_records_exactly_the_changes_when_a_page_has_changed(
+    sandbox: RunningSandbox, synced: RunningCatalog
+) -> None:
+    await sync(synced, BAND)
+    before = await recorded(synced)
+    shows = await synced.bus.ask(ListShows(limit=PAST_SHOWS), caller=CALLER)
+    assert len(shows.result["shows"]) == PAST_SHOWS
+    changed, gone = (show["external_ids"]["setlistfm"] for show in shows.result["shows"][:2])
+    later = {"lastUpdated": "2026-11-21T02:00:00.000+0000", "tour": {"name": "Tides II"}}
+    await sandbox.change("setlistfm", changed, later)
+    await sandbox.change("setlistfm", gone, None)
+    after = await sync(synced, BAND)
+    assert (after["status"], after["changed"], after["missing"]) == ("finished", 1, 1)
+    assert await recorded(synced) - before == Counter({"catalog.show_changed.v1": 2})
+    now = await synced.bus.ask(ListShows(limit=2), caller=CALLER)
+    assert [(show["tour"], show["is_listed"]) for show in now.result["shows"]] == [
+        ("Tides II", True),
+        ("Tides", False),
+    ]
+
+
+@pytest.mark.parametrize("fault", ["limited", "broken", "truncated", "html", "slow", "large"])
+async def test_gets_over_a_fault_when_it_passes(
+    sandbox: RunningSandbox, synced: RunningCatalog, fault: str
+) -> None:
+    await sandbox.order("setlistfm", fault, match="p=2", times=2, retry_after=0)
+    ended = await sync(synced, BAND)
+    assert (ended["status"], ended["refused"]) == ("finished", 0)
+    shows = await synced.bus.ask(ListShows(limit=200), caller=CALLER)
+    assert len(shows.result["shows"]) == PAST_SHOWS
+
+
+@pytest.mark.parametrize("fault", ["html", "large"])
+async def test_leaves_out_the_page_alone_when_it_cannot_be_read(
+    sandbox: RunningSandbox, synced: RunningCatalog, fault: str
+) -> None:
+    await sandbox.order("setlistfm", fault, match="p=2", times=10)
+    ended = await sync(synced, BAND)
+    assert (ended["status"], ended["refused"], ended["missing"]) == ("finished", 1, 0)
+    (refusal,) = ended["refusals"]
+    assert (refusal["what"], refusal["where"]) == ("page", "2")
+    shows = await synced.bus.ask(ListShows(limit=200), caller=CALLER)
+    assert len(shows.result["shows"]) == PAST_SHOWS - 20
+    sandbox.world.faults.clear()
+    again = await sync(synced, BAND)
+    assert (again["status"], again["refused"]) == ("finished", 0)
+    songs = await synced.bus.ask(ListSongs(), caller=CALLER)
+    assert len(songs.result["songs"]) == 30
+
+
+async def test_goes_on_at_its_cursor_when_a_run_did_not_come_to_its_end(
+    sandbox: RunningSandbox, synced: RunningCatalog
+) -> None:
+    await sandbox.order("setlistfm", "limited", match="p=3", times=1, retry_after=1000)
+    waiting = await sync(synced, BAND)
+    assert (waiting["status"], waiting["pages"]) == ("waiting", 2)
+    assert "Too Many Requests" in waiting["reason"]
+    asked = len(sandbox.world.requests)
+    quota = await synced.bus.ask(ListQuotas(), caller=CALLER)
+    assert quota.result["quotas"][0]["closed_until"] is not None
+    refused = await sync(synced, BAND)
+    assert refused["status"] == "waiting"  # The partner has said until when.
+    assert len(sandbox.world.requests) == asked
+
+
+async def test_says_why_when_the_partner_knows_no_such_artist(
+    sandbox: RunningSandbox, synced: RunningCatalog
+) -> None:
+    nobody = sync_id_of(Partner.SETLISTFM, Scope.ARTIST, "00000000-0000-4000-8000-000000000000")
+    ended = await sync(synced, nobody)
+    assert ended["status"] == "failed"
+    assert "404, not found" in ended["reason"]
