@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from contracts.catalog import ListShows, ListSongs
+from contracts.catalog import ListArtists, ListShows, ListSongs
+from contracts.catalog_gatherings import ListGatherings
 from contracts.catalog_syncs import (
     GetSync,
     ListQuotas,
@@ -16,8 +17,19 @@ from contracts.catalog_syncs import (
     sync_id_of,
 )
 from libs.kernel.messages import service_caller
-from services.catalog.cli.sandboxes.world import BAND_MBID, DEAD_MBID, PAST_SHOWS
-from services.catalog.conftest import RunningCatalog, RunningSandbox
+from services.catalog.cli.sandboxes.world import (
+    BAND_ATTRACTION,
+    BAND_MBID,
+    BAND_SPOTIFY,
+    CALENDAR,
+    COMING_SHOWS,
+    DEAD_MBID,
+    GATHERINGS,
+    PAST_SHOWS,
+    VENUES,
+    albums,
+)
+from services.catalog.conftest import TODAY, RunningCatalog, RunningSandbox
 
 pytestmark = pytest.mark.connected
 
@@ -25,6 +37,10 @@ CALLER = service_caller("catalog")
 ENDS_SECONDS = 30.0
 DEAD = sync_id_of(Partner.SETLISTFM, Scope.ARTIST, DEAD_MBID)
 BAND = sync_id_of(Partner.SETLISTFM, Scope.ARTIST, BAND_MBID)
+TICKETS = sync_id_of(Partner.TICKETMASTER, Scope.ARTIST, BAND_ATTRACTION)
+RECORDS = sync_id_of(Partner.SPOTIFY, Scope.ARTIST, BAND_SPOTIFY)
+GATHERINGS_OF_BAND = sync_id_of(Partner.LUMA, Scope.CALENDAR, CALENDAR)
+FEED = sync_id_of(Partner.ICS, Scope.CALENDAR, "harbour")
 OVER = {"finished", "failed", "waiting", "stopped"}
 
 
@@ -160,3 +176,50 @@ async def test_says_why_when_the_partner_knows_no_such_artist(
     ended = await sync(synced, nobody)
     assert ended["status"] == "failed"
     assert "404, not found" in ended["reason"]
+
+
+async def test_tells_two_partners_words_of_one_artist_as_one(
+    sandbox: RunningSandbox, synced: RunningCatalog
+) -> None:
+    for sync_id in (BAND, TICKETS, RECORDS):
+        ended = await sync(synced, sync_id)
+        assert (ended["status"], ended["refused"]) == ("finished", 0), ended
+    artists = (await synced.bus.ask(ListArtists(), caller=CALLER)).result["artists"]
+    (band,) = artists
+    assert band["shows"] == PAST_SHOWS + COMING_SHOWS
+    assert band["songs"] == 30
+    assert band["external_ids"]["musicbrainz"] == BAND_MBID
+    assert band["external_ids"]["ticketmaster"] == BAND_ATTRACTION
+    shows = (await synced.bus.ask(ListShows(limit=200), caller=CALLER)).result["shows"]
+    assert len({show["venue_id"] for show in shows}) == len(VENUES)
+    tonight = shows[COMING_SHOWS - 1]
+    assert tonight["local_date"] == TODAY.isoformat()
+    assert tonight["starts_at"] == "2026-11-21T18:30:00Z"
+    songs = (await synced.bus.ask(ListSongs(), caller=CALLER)).result["songs"]
+    assert {song["release"] for song in songs} == set(albums())
+    events = await recorded(synced)
+    for sync_id in (TICKETS, BAND, RECORDS):
+        await sync(synced, sync_id, afresh=True)
+    assert await recorded(synced) == events
+
+
+async def test_tells_a_calendar_and_its_feed_as_one(
+    sandbox: RunningSandbox, synced: RunningCatalog
+) -> None:
+    for sync_id in (FEED, GATHERINGS_OF_BAND, FEED):
+        ended = await sync(synced, sync_id)
+        assert (ended["status"], ended["refused"]) == ("finished", 0), ended
+    found = await synced.bus.ask(ListGatherings(limit=100), caller=CALLER)
+    gatherings = found.result["gatherings"]
+    assert len(gatherings) == GATHERINGS - 3  # Three are private.
+    assert {each["status"] for each in gatherings} == {"scheduled"}
+    by_id = {each["external_ids"]["luma"]: each for each in gatherings}
+    hidden = by_id["evt-Sandbox0003"]  # Its place is for its guests; the feed tells its city alone.
+    assert (hidden["latitude"], hidden["time_zone"]) == (None, "Europe/Copenhagen")
+    events = await recorded(synced)
+    await sync(synced, FEED, afresh=True)
+    await sync(synced, GATHERINGS_OF_BAND, afresh=True)
+    assert await recorded(synced) == events
+    await sandbox.change("luma", "evt-Sandbox0020", None)
+    missed = await sync(synced, GATHERINGS_OF_BAND)
+    assert missed["missing"] == 1

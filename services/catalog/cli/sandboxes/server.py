@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
+from services.catalog.cli.sandboxes.luma import Ics, Luma
 from services.catalog.cli.sandboxes.serving import (
     Changes,
     Fault,
@@ -27,6 +28,8 @@ from services.catalog.cli.sandboxes.serving import (
     StandIn,
 )
 from services.catalog.cli.sandboxes.setlistfm import SetlistFm
+from services.catalog.cli.sandboxes.spotify import Spotify
+from services.catalog.cli.sandboxes.ticketmaster import Ticketmaster
 
 BODY_BYTES_MAX: Final = 1_000_000
 REQUESTS_KEPT_MAX: Final = 10_000
@@ -45,7 +48,13 @@ class Sandbox:
 
     def __init__(self, day: date) -> None:
         """`day`: the one it is in this world."""
-        self.partners: dict[str, StandIn] = {"setlistfm": SetlistFm(day)}
+        self.partners: dict[str, StandIn] = {
+            "setlistfm": SetlistFm(day),
+            "ticketmaster": Ticketmaster(day),
+            "spotify": Spotify(day),
+            "luma": Luma(day),
+            "ics": Ics(day),
+        }
         self.faults = Faults()
         self.changes = {name: Changes() for name in self.partners}
         self.requests: deque[Json] = deque(maxlen=REQUESTS_KEPT_MAX)
