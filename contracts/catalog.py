@@ -200,6 +200,11 @@ class RecordUnheardOf(Rejected):
     title = "Nobody has told the catalog of this."
 
 
+class ArtistNotFound(NotFound):
+    code = "catalog.artist-not-found"
+    title = "The catalog knows no such artist."
+
+
 class ShowNotFound(NotFound):
     code = "catalog.show-not-found"
     title = "The catalog knows no such show."
@@ -627,8 +632,8 @@ class ShowSummary(View):
     tour: str | None
     song_count: int
     url: str | None
-    is_listed: bool
     external_ids: dict[str, str]
+    is_listed: bool = True
 
 
 @view
@@ -701,6 +706,13 @@ class ListArtists(Query[Artists]):
 
     limit: Limit = 50
     after: PageCursor | None = None
+
+
+@query("catalog.get-artist", access=Access.PUBLIC, watches=("artists", "songs", "shows"))
+class GetArtist(Query[ArtistSummary]):
+    """An artist, and what sources call them."""
+
+    artist_id: ArtistId
 
 
 @query(

@@ -29,8 +29,11 @@ from libs.kernel.messages import (
 
 SyncId = Id
 
-LEASE_SECONDS = 30
+LEASE_SECONDS = 60
 """A run that has not been heard of for so long may be continued by another worker."""
+
+KEEP_SECONDS = 15
+"""A run says so often that it goes on, when it has nothing else to say."""
 
 REFUSALS_MAX = 20
 SEEN_MAX = 1000
@@ -242,6 +245,14 @@ class AdvanceSync(Command[SyncReceipt]):
     mark: PageMark | None = None
 
 
+@command("catalog.keep-sync", key="sync_id", access=Access.SERVICE, rejections=(SyncTaken,))
+class KeepSync(Command[SyncReceipt]):
+    """The run goes on, though a page takes its time."""
+
+    sync_id: SyncId
+    run: Run
+
+
 @command("catalog.finish-sync", key="sync_id", access=Access.SERVICE, rejections=(SyncTaken,))
 class FinishSync(Command[SyncReceipt]):
     """The run has come to its end. `missing`: how many things had disappeared."""
@@ -330,6 +341,15 @@ class SyncAdvanced(Event):
     tally: Tally = field(default_factory=Tally)
     refusals: list[Refused] = field(default_factory=list)
     mark: PageMark | None = None
+
+
+@event("catalog.sync_kept")
+class SyncKept(Event):
+    """The run goes on."""
+
+    sync_id: SyncId
+    run: str
+    at: datetime
 
 
 @event("catalog.sync_finished")

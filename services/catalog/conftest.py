@@ -63,7 +63,7 @@ async def catalog(
     nats_server: RunningNats, database: RunningDatabase
 ) -> AsyncIterator[RunningCatalog]:
     """The catalog with an empty log, for one test."""
-    await _delete_log(nats_server)
+    await delete_log(nats_server)
     async with (
         running_services(["catalog"], nats_server, database),
         bus_of("catalog", nats_server) as bus,
@@ -100,7 +100,8 @@ async def synced(sandbox: RunningSandbox, catalog: RunningCatalog) -> RunningCat
     return catalog
 
 
-async def _delete_log(nats_server: RunningNats) -> None:
+async def delete_log(nats_server: RunningNats) -> None:
+    """Have the next catalog begin with an empty log."""
     client = await nats_server.connect(DEPLOYER)
     try:
         await call(client, f"STREAM.DELETE.{log_name('catalog')}", b"", timeout_seconds=5)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from contracts.catalog import ListArtists, ListShows, ListSongs
+from contracts.catalog import GetShow, ListArtists, ListShows, ListSongs
 from contracts.catalog_gatherings import ListGatherings
 from contracts.catalog_syncs import (
     GetSync,
@@ -16,7 +16,12 @@ from contracts.catalog_syncs import (
     StartSync,
     sync_id_of,
 )
+from libs.eventlog import JetStreamLog
 from libs.kernel.messages import service_caller
+from libs.testkit.services import bus_of, running_services
+from libs.testkit.stack import RunningDatabase, RunningNats
+from libs.testkit.waiting import eventually
+from services.catalog.adapters.aftermath import fetch_setlist
 from services.catalog.cli.sandboxes.world import (
     BAND_ATTRACTION,
     BAND_MBID,
@@ -28,8 +33,9 @@ from services.catalog.cli.sandboxes.world import (
     PAST_SHOWS,
     VENUES,
     albums,
+    hex_of,
 )
-from services.catalog.conftest import TODAY, RunningCatalog, RunningSandbox
+from services.catalog.conftest import TODAY, RunningCatalog, RunningSandbox, delete_log
 
 pytestmark = pytest.mark.connected
 
@@ -41,6 +47,14 @@ TICKETS = sync_id_of(Partner.TICKETMASTER, Scope.ARTIST, BAND_ATTRACTION)
 RECORDS = sync_id_of(Partner.SPOTIFY, Scope.ARTIST, BAND_SPOTIFY)
 GATHERINGS_OF_BAND = sync_id_of(Partner.LUMA, Scope.CALENDAR, CALENDAR)
 FEED = sync_id_of(Partner.ICS, Scope.CALENDAR, "harbour")
+SETLIST: dict[str, Any] = {
+    "id": "feed0001",
+    "eventDate": "21-11-2026",
+    "lastUpdated": "2026-11-21T22:00:00.000+0000",
+    "artist": {"mbid": BAND_MBID, "name": "The Harbour Lights"},
+    "venue": {"id": hex_of("Vega", "Copenhagen"), "name": "Vega", "city": {"name": "Copenhagen"}},
+    "url": "https://www.setlist.fm/setlist/the-harbour-lights/2026/vega-feed0001.html",
+}
 OVER = {"finished", "failed", "waiting", "stopped"}
 
 
@@ -55,6 +69,8 @@ async def over(catalog: RunningCatalog, sync_id: str, position: int) -> dict[str
     while True:
         answer = await catalog.bus.ask(GetSync(sync_id=sync_id), caller=CALLER, after=position)
         if answer.result["status"] in OVER:
+            end = await catalog.log.last_position()
+            await catalog.bus.ask(ListArtists(), caller=CALLER, after=end)
             return answer.result
         assert asyncio.get_running_loop().time() < deadline, answer.result
         await asyncio.sleep(0.05)
@@ -223,3 +239,79 @@ async def test_tells_a_calendar_and_its_feed_as_one(
     await sandbox.change("luma", "evt-Sandbox0020", None)
     missed = await sync(synced, GATHERINGS_OF_BAND)
     assert missed["missing"] == 1
+
+
+async def test_fetches_what_was_played_until_nobody_writes_at_it_any_more(
+    sandbox: RunningSandbox, synced: RunningCatalog
+) -> None:
+    await sync(synced, TICKETS)
+    tonight = (await synced.bus.ask(ListShows(limit=200), caller=CALLER)).result["shows"][-1]
+    nothing = await fetch_setlist(synced.bus, tonight["show_id"])
+    assert (nothing.songs, nothing.is_complete, nothing.trouble) == (0, False, None)
+
+    setlist = {**SETLIST, "sets": {"set": []}}
+    await sandbox.change("setlistfm", "feed0001", setlist)
+    empty = await fetch_setlist(synced.bus, tonight["show_id"], nothing)
+    assert (empty.songs, empty.is_complete) == (0, False)
+    songs = [{"name": "Ebb"}, {"name": "Flood"}]
+    some = {"sets": {"set": [{"song": songs[:1]}]}, "lastUpdated": "2026-11-21T22:10:00.000+0000"}
+    await sandbox.change("setlistfm", "feed0001", {**setlist, **some})
+    first = await fetch_setlist(synced.bus, tonight["show_id"], empty)
+    assert (first.songs, first.is_complete) == (1, False), first
+    whole = {"sets": {"set": [{"song": songs}]}, "lastUpdated": "2026-11-21T22:20:00.000+0000"}
+    await sandbox.change("setlistfm", "feed0001", {**setlist, **whole})
+    second = await fetch_setlist(synced.bus, tonight["show_id"], first)
+    assert (second.songs, second.is_complete) == (2, False)
+    third = await fetch_setlist(synced.bus, tonight["show_id"], second)
+    assert (third.songs, third.is_complete) == (2, True)
+    show = (await synced.bus.ask(GetShow(show_id=tonight["show_id"]), caller=CALLER)).result
+    assert show["show"]["external_ids"] == {"setlistfm": "feed0001", "ticketmaster": "vvSandbox000"}
+    assert show["show"]["starts_at"] == "2026-11-21T18:30:00Z"
+
+
+async def test_goes_on_where_it_was_when_its_worker_is_stopped(
+    sandbox: RunningSandbox, nats_server: RunningNats, database: RunningDatabase
+) -> None:
+    await sandbox.order("setlistfm", "slow", match="p=3", seconds=0.4, times=3)
+    await delete_log(nats_server)
+    rest = ["catalog.owner", "catalog.projections", "catalog.queries"]
+    async with (
+        running_services(rest, nats_server, database),
+        bus_of("catalog", nats_server) as bus,
+    ):
+        log = await JetStreamLog.open(bus.connection, "catalog")
+        catalog = RunningCatalog(bus, log)
+        started = await bus.send(StartSync(sync_id=BAND, afresh=True), caller=CALLER)
+        async with running_services(["catalog.syncs"], nats_server, database):
+            await until_pages(catalog, 2, started["position"])
+        position = await log.last_position()
+        stopped = await bus.ask(GetSync(sync_id=BAND), caller=CALLER, after=position)
+        assert (stopped.result["status"], stopped.result["pages"]) == ("waiting", 2)
+        async with running_services(["catalog.syncs"], nats_server, database):
+            ended = await until_finished(catalog)
+    assert ended["pages"] == 3
+    assert ended["new"] + ended["unchanged"] > 0
+    pages = [each["params"]["p"] for each in sandbox.world.requests]
+    assert pages[:2] == ["1", "2"]
+    assert set(pages[2:]) == {"3"}
+
+
+async def until_pages(catalog: RunningCatalog, pages: int, position: int) -> None:
+    """Wait until so many pages of the band are done."""
+
+    async def are_done() -> bool:
+        answer = await catalog.bus.ask(GetSync(sync_id=BAND), caller=CALLER, after=position)
+        return bool(answer.result["pages"] >= pages)
+
+    await eventually(are_done, timeout_seconds=ENDS_SECONDS)
+
+
+async def until_finished(catalog: RunningCatalog) -> dict[str, Any]:
+    found: list[dict[str, Any]] = []
+
+    async def is_finished() -> bool:
+        found.append((await catalog.bus.ask(GetSync(sync_id=BAND), caller=CALLER)).result)
+        return bool(found[-1]["status"] == "finished")
+
+    await eventually(is_finished, timeout_seconds=ENDS_SECONDS)
+    return found[-1]

@@ -5,10 +5,12 @@ dies costs one page, which is told again and adds no event; and a page that is a
 last read is not told at all.
 """
 
+import asyncio
 import hashlib
 import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -19,12 +21,14 @@ from contracts.catalog import GetShow, Outcome, ScheduleShow
 from contracts.catalog_gatherings import MissGathering, RegisterGathering
 from contracts.catalog_stage import MissShow
 from contracts.catalog_syncs import (
+    KEEP_SECONDS,
     REFUSALS_MAX,
     SEEN_MAX,
     AdvanceSync,
     BeginSync,
     FailSync,
     FinishSync,
+    KeepSync,
     PageMark,
     Partner,
     Refused,
@@ -34,7 +38,7 @@ from contracts.catalog_syncs import (
 )
 from libs.bus import Bus
 from libs.kernel.clock import Clock
-from libs.kernel.errors import RemoteProblem
+from libs.kernel.errors import RemoteProblem, Unavailable
 from libs.kernel.ids import new_id
 from libs.kernel.messages import Command
 from services.catalog.adapters.findings import Fact, Finding, Refusal
@@ -46,6 +50,7 @@ from services.catalog.domain.syncs import Target
 
 PAGES_MAX: Final = 10_000
 GARBLED_IN_A_ROW_MAX: Final = 3
+HAND_OVER_SECONDS: Final = 2.0
 AWAY_SECONDS: Final = 60.0
 """How long a partner that is away is left alone."""
 
@@ -98,12 +103,19 @@ class Syncing:
         run = new_id()
         try:
             begun = await self._send(BeginSync(sync_id=sync_id, run=run, worker=self._worker))
+            keeping = asyncio.create_task(self._keep(sync_id, run))
             try:
                 await self._read(sync_id, run, begun)
             except (PartnerTrouble, RemoteProblem) as trouble:
                 if _is_taken(trouble):
                     raise
                 await self._fail(sync_id, run, trouble)
+            except asyncio.CancelledError:
+                await self._hand_over(sync_id, run)
+                raise
+            finally:
+                keeping.cancel()
+                await asyncio.wait({keeping})
         except RemoteProblem as problem:
             if not _is_taken(problem):
                 raise
@@ -159,6 +171,21 @@ class Syncing:
         if is_whole and target.scope is not Scope.SETLIST:
             missing = await self._miss(target, source, unseen)
         await self._send(FinishSync(sync_id=sync_id, run=run, missing=missing))
+
+    async def _keep(self, sync_id: str, run: str) -> None:
+        """Say from time to time that the run goes on. What becomes of it, its pages will learn."""
+        with suppress(RemoteProblem, Unavailable):
+            while True:
+                await asyncio.sleep(KEEP_SECONDS)
+                await self._send(KeepSync(sync_id=sync_id, run=run))
+
+    async def _hand_over(self, sync_id: str, run: str) -> None:
+        """We are stopping: let another worker go on at once, if that can still be said."""
+        reason = "its worker stopped; it goes on"
+        failed = FailSync(sync_id=sync_id, run=run, reason=reason, retry_at=self._clock())
+        with suppress(RemoteProblem, Unavailable, TimeoutError):
+            async with asyncio.timeout(HAND_OVER_SECONDS):
+                await self._bus.send(failed, caller=CALLER)
 
     async def _pass_over(
         self, sync_id: str, run: str, source: Source, cursor: str, trouble: Garbled

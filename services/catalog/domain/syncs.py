@@ -14,12 +14,14 @@ from typing import assert_never
 
 from contracts.catalog import ArtistId
 from contracts.catalog_syncs import (
+    KEEP_SECONDS,
     LEASE_SECONDS,
     SCOPES,
     AdvanceSync,
     BeginSync,
     FailSync,
     FinishSync,
+    KeepSync,
     NoSuchTarget,
     PageMark,
     Partner,
@@ -30,6 +32,7 @@ from contracts.catalog_syncs import (
     SyncBegan,
     SyncFailed,
     SyncFinished,
+    SyncKept,
     SyncReceipt,
     SyncRequested,
     SyncStatus,
@@ -41,9 +44,12 @@ from libs.kernel.decider import Decider, members
 from libs.kernel.messages import Origin
 
 LEASE = timedelta(seconds=LEASE_SECONDS)
+KEEP = timedelta(seconds=KEEP_SECONDS)
 
-type SyncCommand = StartSync | StopSync | BeginSync | AdvanceSync | FinishSync | FailSync
-type SyncEvent = SyncRequested | SyncBegan | SyncAdvanced | SyncFinished | SyncFailed | SyncStopped
+type SyncCommand = StartSync | StopSync | BeginSync | AdvanceSync | KeepSync | FinishSync | FailSync
+type SyncEvent = (
+    SyncRequested | SyncBegan | SyncAdvanced | SyncKept | SyncFinished | SyncFailed | SyncStopped
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +128,11 @@ def decide(command: SyncCommand, sync: Sync, origin: Origin) -> Sequence[SyncEve
             return _begin(command, sync, origin)
         case AdvanceSync():
             return _advance(command, sync, origin)
+        case KeepSync(sync_id=sync_id, run=run):
+            _must_run(run, sync)
+            if sync.heard_at is not None and origin.at - sync.heard_at < KEEP:
+                return []
+            return [SyncKept(sync_id=sync_id, run=run, at=origin.at)]
         case FinishSync(sync_id=sync_id, run=run, missing=missing):
             if run == sync.run and sync.status is SyncStatus.FINISHED:
                 return []
@@ -217,6 +228,8 @@ def evolve(sync: Sync, event: SyncEvent) -> Sync:
             else:
                 sync.marks[event.page] = event.mark
                 sync.seen |= set(event.mark.seen)
+        case SyncKept(at=at):
+            sync.heard_at = at
         case SyncFinished():
             sync.status = SyncStatus.FINISHED
             if sync.is_whole:

@@ -15,10 +15,12 @@ from sqlalchemy import RowMapping, Select, func, literal, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.catalog import (
+    ArtistNotFound,
     Artists,
     ArtistSummary,
     Candidates,
     CandidateSong,
+    GetArtist,
     GetCandidates,
     GetSetlist,
     GetShow,
@@ -64,28 +66,37 @@ _BY_PLAYS = Order(
 # ---------------------------------------------------------------------------------- artists
 
 
+_SHOWS_OF, _SONGS_OF = (
+    select(func.count())
+    .where(is_part_of(Kind.ARTIST, table.c.artist_id, artists.c.artist_id), stands_alone(kind, key))
+    .scalar_subquery()
+    for table, kind, key in (
+        (shows, Kind.SHOW, shows.c.show_id),
+        (songs, Kind.SONG, songs.c.song_id),
+    )
+)
+_ARTISTS = select(artists, _SHOWS_OF.label("shows"), _SONGS_OF.label("songs"))
+
+
 async def list_artists(query: ListArtists, _caller: Caller, connection: AsyncConnection) -> Artists:
     """Artists by name, each with how much the catalog knows of them."""
-    shows_, songs_ = (
-        select(func.count())
-        .where(
-            is_part_of(Kind.ARTIST, table.c.artist_id, artists.c.artist_id),
-            stands_alone(kind, key),
-        )
-        .scalar_subquery()
-        for table, kind, key in (
-            (shows, Kind.SHOW, shows.c.show_id),
-            (songs, Kind.SONG, songs.c.song_id),
-        )
-    )
-    statement = select(artists, shows_.label("shows"), songs_.label("songs")).where(
-        stands_alone(Kind.ARTIST, artists.c.artist_id)
-    )
+    statement = _ARTISTS.where(stands_alone(Kind.ARTIST, artists.c.artist_id))
     rows = await rows_of(connection, sorted_page(statement, _BY_NAME, query.limit, query.after))
     return Artists(
         artists=[view_of(ArtistSummary, row) for row in rows[: query.limit]],
         next=next_cursor(rows, _BY_NAME, query.limit),
     )
+
+
+async def get_artist(
+    query: GetArtist, _caller: Caller, connection: AsyncConnection
+) -> ArtistSummary:
+    """An artist. raises ArtistNotFound"""
+    artist_id = await whole_id(connection, Kind.ARTIST, query.artist_id)
+    rows = await rows_of(connection, _ARTISTS.where(artists.c.artist_id == artist_id))
+    if not rows:
+        raise ArtistNotFound(query.artist_id)
+    return view_of(ArtistSummary, rows[0])
 
 
 # ---------------------------------------------------------------------------------- shows
@@ -277,6 +288,7 @@ _READS = ("records",)
 
 RECORDS: Queries = {
     ListArtists: Reading(list_artists, _READS),
+    GetArtist: Reading(get_artist, _READS),
     ListShows: Reading(list_shows, _READS),
     GetShow: Reading(get_show, _READS),
     GetSetlist: Reading(get_setlist, _READS),
