@@ -749,7 +749,11 @@ class GetSetlist(Query[Setlist]):
     show_id: ShowId
 
 
-@query("catalog.list-songs", access=Access.PUBLIC, watches=("songs", "setlists", "shows"))
+@query(
+    "catalog.list-songs",
+    access=Access.PUBLIC,
+    watches=("songs", "setlists", "shows", "artists"),
+)
 class ListSongs(Query[Songs]):
     """Songs of one artist or of all, by title or by how often they were played."""
 
@@ -769,7 +773,7 @@ class GetSongs(Query[Songs]):
 @query(
     "catalog.get-candidates",
     access=Access.PUBLIC,
-    watches=("show.{show_id}", "songs", "setlists", "shows"),
+    watches=("show.{show_id}", "songs", "setlists", "shows", "artists"),
 )
 class GetCandidates(Query[Candidates]):
     """The songs that the artist of a show has played most: most shows first, then by title."""

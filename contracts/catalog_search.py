@@ -34,7 +34,7 @@ class Hits(View):
     hits: list[Hit]
 
 
-@query("catalog.search", access=Access.PUBLIC, watches=("names",))
+@query("catalog.search", access=Access.PUBLIC, watches=("artists", "venues", "songs", "gatherings"))
 class Search(Query[Hits]):
     """Artists, venues, songs and gatherings by words of their names, or by what is written alike.
 
@@ -65,7 +65,7 @@ class Tours(View):
     next: str | None
 
 
-@query("catalog.list-tours", access=Access.PUBLIC, watches=("shows",))
+@query("catalog.list-tours", access=Access.PUBLIC, watches=("shows", "artists"))
 class ListTours(Query[Tours]):
     """The tours of an artist, or of all."""
 

@@ -30,6 +30,7 @@ ACTIONS = 80
 CONVERGE_SECONDS = 20.0
 NOT_WATCHED = {
     "auth.list-revocations": "gateways alone ask; tests/e2e/test_revocation.py",
+    "catalog.match-records": "syncs alone ask; services/catalog/test_syncs.py",
     "auth.get-jwks": "the keys of a running installation do not change",
     "gateway.get-viewers": "it is about the watching itself; services/gateway/test_connected.py",
 }
@@ -40,7 +41,8 @@ class Stage:
 
     def __init__(self) -> None:
         self.show_id, self.artist_id = new_id("shw_"), new_id("art_")
-        self.venue_id = new_id("ven_")
+        self.venue_id, self.gathering_id = new_id("ven_"), new_id("gat_")
+        self.sync_id = f"spotify-artist-{new_id()}"
         self.song_ids = [new_id("sng_") for _ in range(6)]
         self.voters = [new_id("usr_") for _ in range(4)]
         self.chance = random.Random(SEED)
@@ -53,7 +55,17 @@ class Stage:
             "auth.get-me": {},
             "auth.list-sessions": {},
             "auth.list-users": {"limit": 20},
+            "catalog.get-artist": artist,
+            "catalog.get-gathering": {"gathering_id": self.gathering_id},
+            "catalog.get-sayings": {"kind": "song", "record_id": self.song_ids[0]},
+            "catalog.get-sync": {"sync_id": self.sync_id},
             "catalog.list-artists": {"limit": 20},
+            "catalog.list-disputes": {"limit": 20},
+            "catalog.list-gatherings": {"calendar": self.gathering_id},
+            "catalog.list-quotas": {},
+            "catalog.list-syncs": {"limit": 20},
+            "catalog.list-tours": artist,
+            "catalog.search": {"text": "song"},
             "catalog.list-shows": artist,
             "catalog.get-show": show,
             "catalog.get-setlist": show,
@@ -77,6 +89,8 @@ class Stage:
             *(("admin", *self.song(number)) for number in range(6)),
             ("admin", "catalog.schedule-show", self.show("2030-05-01")),
             ("admin", "catalog.record-setlist", self.setlist()),
+            ("admin", *self.gathering()),
+            ("admin", "catalog.start-sync", {"sync_id": self.sync_id}),
             ("moderator", "voting.prepare-ballot", {**show, "song_ids": self.song_ids}),
         ]
 
@@ -97,6 +111,10 @@ class Stage:
                 ("admin", *self.song(chance.randrange(6))),
                 ("admin", "catalog.record-setlist", self.setlist()),
                 ("admin", "catalog.schedule-show", self.show(f"2030-05-0{chance.randint(1, 9)}")),
+                ("admin", *self.gathering()),
+                ("admin", "catalog.start-sync", {"sync_id": self.sync_id}),
+                ("admin", "catalog.stop-sync", {"sync_id": self.sync_id}),
+                ("admin", "catalog.merge-records", self.merge()),
                 (voter, "auth.start-guest-session", {"display_name": f"N{chance.random()}"}),
             ]
         )
@@ -106,9 +124,19 @@ class Stage:
         song = {"song_id": self.song_ids[number], "artist_id": self.artist_id, "title": title}
         return "catalog.register-song", song
 
+    def gathering(self) -> tuple[str, dict[str, Any]]:
+        ids = {"gathering_id": self.gathering_id, "calendar": self.gathering_id}
+        name = f"Song evening {self.chance.random()}"
+        return "catalog.register-gathering", {**ids, "name": name}
+
+    def merge(self) -> dict[str, Any]:
+        """One of two songs that nobody votes for is, by turns, part of one or the other."""
+        into = self.chance.choice(self.song_ids[3:5])
+        return {"kind": "song", "record_id": self.song_ids[5], "into_id": into}
+
     def show(self, day: str) -> dict[str, Any]:
         ids = {"show_id": self.show_id, "artist_id": self.artist_id, "venue_id": self.venue_id}
-        return {**ids, "local_date": day}
+        return {**ids, "local_date": day, "tour": f"Tour {day}"}
 
     def setlist(self) -> dict[str, Any]:
         songs = self.chance.sample(self.song_ids, 3)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from contracts.auth import UserRole
+from contracts.catalog_syncs import KEEP_SECONDS
 from libs.kernel.decider import Decider
 from services.auth.domain import MAIL, SESSION, user_decider
 from services.catalog.domain import DECIDERS as CATALOG
@@ -426,6 +427,7 @@ STORIES: Sequence[Story] = (
             _run("begin", worker="wrk_1"),
             _run("advance", page="1", next="2", tally={"new": 20}, mark={"seen": ["shw_told"]}),
             _run("advance", page="2", refusals=[{"what": "show", "where": "2", "reason": "bad"}]),
+            *[_run("keep")] * KEEP_SECONDS,
             _run("finish"),
             (ADMIN, "catalog.start-sync", {"sync_id": SYNC_ID, "afresh": True}),
             _run("begin", worker="wrk_1", run="run_2"),

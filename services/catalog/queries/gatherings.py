@@ -19,7 +19,7 @@ from contracts.catalog_gatherings import (
 )
 from libs.kernel.messages import Caller
 from libs.readmodel import Queries, Reading
-from services.catalog.queries.merged import stands_alone, whole_id
+from services.catalog.queries.merged import stands_alone
 from services.catalog.queries.pages import Order, next_cursor, rows_of, sorted_page, view_of
 from services.catalog.tables import gatherings
 
@@ -59,8 +59,8 @@ async def get_gathering(
     query: GetGathering, _caller: Caller, connection: AsyncConnection
 ) -> Gathering:
     """A published gathering. raises GatheringNotFound"""
-    gathering_id = await whole_id(connection, Kind.GATHERING, query.gathering_id)
-    rows = await rows_of(connection, _SHOWN.where(gatherings.c.gathering_id == gathering_id))
+    statement = _SHOWN.where(gatherings.c.gathering_id == query.gathering_id)
+    rows = await rows_of(connection, statement)
     if not rows:
         raise GatheringNotFound(query.gathering_id)
     return _gathering(rows[0])

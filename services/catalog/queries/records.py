@@ -1,5 +1,6 @@
-"""Questions about artists, songs, shows and what was played. (A record that was merged into another
-is shown as that one, with all that belongs to either.)
+"""Questions about artists, songs, shows and what was played.
+
+A record that was merged into another is shown no more; what belonged to it belongs to the other.
 """
 
 from collections.abc import Iterable
@@ -144,11 +145,11 @@ async def list_shows(query: ListShows, _caller: Caller, connection: AsyncConnect
 
 async def get_show(query: GetShow, _caller: Caller, connection: AsyncConnection) -> Show:
     """A show and, once recorded, its setlist. raises ShowNotFound"""
-    show_id = await whole_id(connection, Kind.SHOW, query.show_id)
-    rows = await rows_of(connection, _SHOWS.where(shows.c.show_id == show_id))
+    own = _SHOWS.where(shows.c.show_id == query.show_id)
+    rows = await rows_of(connection, own.where(stands_alone(Kind.SHOW, shows.c.show_id)))
     if not rows:
         raise ShowNotFound(query.show_id)
-    return Show(show=_show_summary(rows[0]), setlist=await _setlist(show_id, connection))
+    return Show(show=_show_summary(rows[0]), setlist=await _setlist(query.show_id, connection))
 
 
 def _show_summary(row: RowMapping) -> ShowSummary:
@@ -184,15 +185,16 @@ _SONG_OF = whole_of(Kind.SONG, performances.c.song_id)
 
 async def get_setlist(query: GetSetlist, _caller: Caller, connection: AsyncConnection) -> Setlist:
     """What was played at a show. raises SetlistNotFound"""
-    show_id = await whole_id(connection, Kind.SHOW, query.show_id)
-    setlist = await _setlist(show_id, connection)
+    setlist = await _setlist(query.show_id, connection)
     if setlist is None:
         raise SetlistNotFound(query.show_id)
     return setlist
 
 
 async def _setlist(show_id: str, connection: AsyncConnection) -> Setlist | None:
-    recorded = select(setlists.c.external_ids).where(setlists.c.show_id == show_id)
+    recorded = select(setlists.c.external_ids).where(
+        setlists.c.show_id == show_id, stands_alone(Kind.SHOW, setlists.c.show_id)
+    )
     external_ids = (await connection.execute(recorded)).scalar_one_or_none()
     if external_ids is None:
         return None
@@ -265,8 +267,7 @@ async def get_candidates(
     query: GetCandidates, _caller: Caller, connection: AsyncConnection
 ) -> Candidates:
     """The songs that the artist of a show has played most. raises ShowNotFound"""
-    show_id = await whole_id(connection, Kind.SHOW, query.show_id)
-    of_show = select(_ARTIST_OF).select_from(shows).where(shows.c.show_id == show_id)
+    of_show = select(_ARTIST_OF).select_from(shows).where(shows.c.show_id == query.show_id)
     artist_id = (await connection.execute(of_show)).scalar_one_or_none()
     if artist_id is None:
         raise ShowNotFound(query.show_id)
