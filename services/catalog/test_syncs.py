@@ -1,27 +1,41 @@
 """Syncs, from a partner's pages to the log and the rows: on real servers, the sandbox as peer."""
 
 import asyncio
+import json
+import os
+import sys
 from collections import Counter
+from collections.abc import AsyncIterator
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from contracts.catalog import GetShow, ListArtists, ListShows, ListSongs
+from contracts.catalog import GetShow, Kind, ListArtists, ListShows, ListSongs
 from contracts.catalog_gatherings import ListGatherings
+from contracts.catalog_identity import GetSayings, ListDisputes, MergeRecords, SplitRecords
 from contracts.catalog_syncs import (
+    BeginSync,
     GetSync,
     ListQuotas,
+    PageMark,
     Partner,
     Scope,
     StartSync,
     sync_id_of,
 )
 from libs.eventlog import JetStreamLog
+from libs.kernel.clock import system_clock
 from libs.kernel.messages import service_caller
 from libs.testkit.services import bus_of, running_services
 from libs.testkit.stack import RunningDatabase, RunningNats
 from libs.testkit.waiting import eventually
 from services.catalog.adapters.aftermath import fetch_setlist
+from services.catalog.adapters.partners.page import Page, Source
+from services.catalog.adapters.partners.trouble import Limited
+from services.catalog.adapters.quotas import QuotaBook
+from services.catalog.adapters.syncing import Syncing
 from services.catalog.cli.sandboxes.world import (
     BAND_ATTRACTION,
     BAND_MBID,
@@ -36,6 +50,7 @@ from services.catalog.cli.sandboxes.world import (
     hex_of,
 )
 from services.catalog.conftest import TODAY, RunningCatalog, RunningSandbox, delete_log
+from services.catalog.domain.syncs import Target
 
 pytestmark = pytest.mark.connected
 
@@ -315,3 +330,167 @@ async def until_finished(catalog: RunningCatalog) -> dict[str, Any]:
 
     await eventually(is_finished, timeout_seconds=ENDS_SECONDS)
     return found[-1]
+
+
+class Circle:
+    """A partner whose pages lead back to the first one."""
+
+    lists_past = True
+
+    def first(self, _target: Target) -> str:
+        return "1"
+
+    def artist_id(self, _target: Target) -> str | None:
+        return None
+
+    def after(self, _cursor: str) -> str | None:
+        return None
+
+    async def page(
+        self, _target: Target, cursor: str, _mark: PageMark | None, _as_of: datetime
+    ) -> Page:
+        return Page(next="2" if cursor == "1" else "1")
+
+
+@pytest.fixture
+async def without_worker(
+    nats_server: RunningNats, database: RunningDatabase
+) -> AsyncIterator[RunningCatalog]:
+    """A catalog whose syncs nobody runs but the test."""
+    await delete_log(nats_server)
+    parts = ["catalog.owner", "catalog.projections", "catalog.queries"]
+    async with (
+        running_services(parts, nats_server, database),
+        bus_of("catalog", nats_server) as bus,
+    ):
+        yield RunningCatalog(bus, await JetStreamLog.open(bus.connection, "catalog"))
+
+
+async def test_ends_when_pages_go_in_a_circle(without_worker: RunningCatalog) -> None:
+    started = await without_worker.bus.send(StartSync(sync_id=BAND), caller=CALLER)
+    sources: dict[Partner, Source] = {Partner.SETLISTFM: Circle()}
+    syncing = Syncing(without_worker.bus, sources, system_clock, "wrk_test")
+    await syncing.run(BAND)
+    ended = await over(without_worker, BAND, started["position"])
+    assert (ended["status"], ended["pages"]) == ("failed", 2)
+    assert ended["reason"] == "its pages go in a circle: 1 again"
+
+
+async def test_says_that_there_are_no_credentials(without_worker: RunningCatalog) -> None:
+    started = await without_worker.bus.send(StartSync(sync_id=BAND), caller=CALLER)
+    await Syncing(without_worker.bus, {}, system_clock, "wrk_test").run(BAND)
+    ended = await over(without_worker, BAND, started["position"])
+    assert ended["reason"] == "setlistfm has no credentials here"
+
+
+async def test_leaves_a_sync_alone_that_another_worker_has(without_worker: RunningCatalog) -> None:
+    await without_worker.bus.send(StartSync(sync_id=BAND), caller=CALLER)
+    begin = BeginSync(sync_id=BAND, run="1", worker="wrk_other")
+    await without_worker.bus.send(begin, caller=CALLER)
+    position = await without_worker.log.last_position()
+    await Syncing(without_worker.bus, {}, system_clock, "wrk_test").run(BAND)
+    assert await without_worker.log.last_position() == position
+
+
+async def test_waits_for_the_next_day_when_our_own_quota_is_spent(
+    without_worker: RunningCatalog,
+) -> None:
+    book = QuotaBook(without_worker.bus, Partner.SETLISTFM, 3, system_clock)
+    for _ in range(3):
+        await book.take()
+    with pytest.raises(Limited) as limited:
+        await QuotaBook(without_worker.bus, Partner.SETLISTFM, 3, system_clock).take()
+    assert limited.value.retry_after_seconds is not None
+    assert 0 < limited.value.retry_after_seconds <= 86_400
+
+
+async def test_shows_disputes_and_ends_them_by_merging_splitting_and_saying_so(
+    sandbox: RunningSandbox, synced: RunningCatalog
+) -> None:
+    for sync_id in (BAND, TICKETS):
+        await sync(synced, sync_id)
+    disputed = (await synced.bus.ask(ListDisputes(kind=Kind.VENUE), caller=CALLER)).result
+    assert disputed["disputes"] == []
+    later = {"lastUpdated": "2026-11-21T02:00:00.000+0000"}
+    await sandbox.change("setlistfm", "feed0001", {**SETLIST, **later})
+    await sandbox.change("ticketmaster", "vvSandbox000", {"url": "https://tickets.example/1"})
+    for sync_id in (BAND, TICKETS):
+        await sync(synced, sync_id)
+    found = (await synced.bus.ask(ListDisputes(kind=Kind.SHOW), caller=CALLER)).result["disputes"]
+    (dispute,) = [each for each in found if each["field"] == "url"]
+    show_id = dispute["record_id"]
+    assert dispute["sayings"] == {
+        "setlistfm": SETLIST["url"],
+        "ticketmaster": "https://tickets.example/1",
+    }
+    said = await sayings(synced, show_id)
+    held = {
+        (source["source"], each["field"])
+        for source in said["sources"]
+        for each in source["fields"]
+        if each["is_held"]
+    }
+    assert {("setlistfm", "url"), ("ticketmaster", "local_time")} <= held
+
+    (played,) = [source for source in said["sources"] if source["source"] == "setlistfm"]
+    split = SplitRecords(
+        kind=Kind.SHOW, record_id=played["own_id"], from_id=show_id, source="setlistfm"
+    )
+    await synced.bus.send(split, caller=CALLER)
+
+    async def is_forgotten() -> bool:
+        return [it["source"] for it in (await sayings(synced, show_id))["sources"]] == [
+            "ticketmaster"
+        ]
+
+    await eventually(is_forgotten, timeout_seconds=ENDS_SECONDS)
+    await sync(synced, BAND, afresh=True)
+    apart = await sayings(synced, played["own_id"])
+    assert [source["source"] for source in apart["sources"]] == ["setlistfm"]
+
+    merge = MergeRecords(kind=Kind.SHOW, record_id=played["own_id"], into_id=show_id)
+    await synced.bus.send(merge, caller=CALLER)
+    await sync(synced, BAND, afresh=True)
+    assert len((await sayings(synced, show_id))["sources"]) == 2
+    shows = (await synced.bus.ask(ListShows(limit=200), caller=CALLER)).result["shows"]
+    assert [each["show_id"] for each in shows if each["local_date"] == TODAY.isoformat()] == [
+        show_id
+    ]
+    events = await recorded(synced)
+    await sync(synced, BAND, afresh=True)
+    assert await recorded(synced) == events
+
+
+async def sayings(catalog: RunningCatalog, show_id: str) -> dict[str, Any]:
+    """Who says what of a show."""
+    query = GetSayings(kind=Kind.SHOW, record_id=show_id)
+    position = await catalog.log.last_position()
+    answer = await catalog.bus.ask(query, caller=CALLER, after=position)
+    return {
+        **answer.result,
+        "sources": [source for source in answer.result["sources"] if source["fields"]],
+    }
+
+
+async def test_syncs_from_the_command_line_against_a_sandbox_of_its_own(
+    sandbox: RunningSandbox, synced: RunningCatalog, nats_server: RunningNats
+) -> None:
+    environment = {
+        **os.environ,
+        "BACKLINE_NATS_URL": nats_server.url,
+        "BACKLINE_SECRETS": str(nats_server.secrets),
+    }
+    command = (sys.executable, "-P", "-m", "libs.chassis.cli", "sync", "--json", DEAD, TICKETS)
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        cwd=Path(__file__).parents[2],
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(ENDS_SECONDS):
+        output, errors = await process.communicate()
+    assert process.returncode == 0, errors.decode()
+    ended = {each["sync_id"]: each for each in json.loads(output)}
+    assert {each["status"] for each in ended.values()} == {"finished"}
+    assert ended[DEAD]["pages"] == 2

@@ -7,7 +7,6 @@ answers: where to ask is our business.
 
 import asyncio
 import logging
-import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -251,10 +250,8 @@ async def _reaching(where: str) -> AsyncIterator[None]:
     except httpx2.TimeoutException:
         raise Away(f"{where}: no answer in time") from None
     except httpx2.ConnectError as error:
-        cause = error.__cause__ or error.__context__
-        while cause is not None and cause.__cause__ is not None:
-            cause = cause.__cause__
-        kind = "no secure connection" if isinstance(cause, ssl.SSLError) else "not reachable"
+        # httpx tells a failed handshake from a closed door in its words alone.
+        kind = "no secure connection" if "SSL" in str(error) else "not reachable"
         raise Away(f"{where}: {kind}: {error}") from None
     except (httpx2.RemoteProtocolError, httpx2.ReadError) as error:
         raise Away(f"{where}: the answer broke off: {error}") from None
