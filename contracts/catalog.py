@@ -6,8 +6,10 @@ same stream.
 
     show_id = id_of(Kind.SHOW, "setlistfm", "63de4613")
 
-A field left out of a command, or None, means that the sender does not know it. It never erases what
-somebody else knew.
+Several sources may speak of one record. What each of them says is kept, field by field, with the
+time it was said; what the catalog holds to be so is decided by precedence (docs/adr/0016). A field
+left out of a command, or None, means that its source does not know it. It never erases what another
+has told.
 """
 
 from dataclasses import field
@@ -16,7 +18,7 @@ from enum import StrEnum
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
 
 from libs.kernel.errors import NotFound, Rejected
 from libs.kernel.ids import Id, derive_id
@@ -58,6 +60,9 @@ def _without_offset(at: time) -> time:
 
 
 Source = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*$", max_length=40)]
+PEOPLE = "people"
+"""The source of what somebody says who was asked for none: the word of an administrator."""
+
 ExternalId = Annotated[
     str, StringConstraints(min_length=1, max_length=400, pattern=r"^[^\x00-\x1f\x7f]+$")
 ]
@@ -100,9 +105,15 @@ class Kind(StrEnum):
     SONG = "song"
     SHOW = "show"
     SETLIST = "setlist"
+    GATHERING = "gathering"
 
 
-_ID_PREFIX = {Kind.ARTIST: "art_", Kind.VENUE: "ven_", Kind.SONG: "sng_"}
+_ID_PREFIX = {
+    Kind.ARTIST: "art_",
+    Kind.VENUE: "ven_",
+    Kind.SONG: "sng_",
+    Kind.GATHERING: "gat_",
+}
 
 
 def id_of(kind: Kind, source: str, external_id: str) -> str:
@@ -113,9 +124,15 @@ def id_of(kind: Kind, source: str, external_id: str) -> str:
 
 
 class ShowStatus(StrEnum):
+    """What a source says of a show is one of the first three; that it is live or finished is
+    what the clock says, and is shown unless it was called off.
+    """
+
     SCHEDULED = "scheduled"
     POSTPONED = "postponed"
     CANCELLED = "cancelled"
+    LIVE = "live"
+    FINISHED = "finished"
 
 
 class Outcome(StrEnum):
@@ -173,6 +190,21 @@ class EditorSuspended(Rejected):
     title = "Who is suspended may not change the catalog."
 
 
+class SpeaksForAnother(Rejected):
+    code = "catalog.speaks-for-another"
+    title = "Who is asked for no source speaks as `people`; only services speak for sources."
+
+
+class RecordUnheardOf(Rejected):
+    code = "catalog.record-unheard-of"
+    title = "Nobody has told the catalog of this."
+
+
+class ArtistNotFound(NotFound):
+    code = "catalog.artist-not-found"
+    title = "The catalog knows no such artist."
+
+
 class ShowNotFound(NotFound):
     code = "catalog.show-not-found"
     title = "The catalog knows no such show."
@@ -184,6 +216,12 @@ class SetlistNotFound(NotFound):
 
 
 # ---------------------------------------------------------------------------------- commands
+# Each says something about one record.
+#
+# source   who says it
+# as_of    when the source last changed its mind, UTC. What carries it is all that the source says
+#          of the record: a field left out is one that it does not say any longer; and what is older
+#          than the last thing it said is passed over. Without it, it is said in addition.
 
 
 @view
@@ -199,7 +237,7 @@ class RecordReceipt(View):
     "catalog.register-artist",
     key="artist_id",
     access=Access.ADMIN,
-    rejections=(EditorSuspended,),
+    rejections=(EditorSuspended, SpeaksForAnother),
 )
 class RegisterArtist(Command[RecordReceipt]):
     """Say what is known of an artist: a new one is added, a known one brought up to date."""
@@ -207,13 +245,15 @@ class RegisterArtist(Command[RecordReceipt]):
     artist_id: ArtistId
     name: Text
     external_ids: ExternalIds = field(default_factory=dict)
+    source: Source = PEOPLE
+    as_of: AwareDatetime | None = None
 
 
 @command(
     "catalog.register-venue",
     key="venue_id",
     access=Access.ADMIN,
-    rejections=(EditorSuspended,),
+    rejections=(EditorSuspended, SpeaksForAnother),
 )
 class RegisterVenue(Command[RecordReceipt]):
     """Say what is known of a venue.
@@ -232,13 +272,15 @@ class RegisterVenue(Command[RecordReceipt]):
     latitude: Annotated[float, Field(ge=-90, le=90)] | None = None
     longitude: Annotated[float, Field(ge=-180, le=180)] | None = None
     external_ids: ExternalIds = field(default_factory=dict)
+    source: Source = PEOPLE
+    as_of: AwareDatetime | None = None
 
 
 @command(
     "catalog.register-song",
     key="song_id",
     access=Access.ADMIN,
-    rejections=(EditorSuspended,),
+    rejections=(EditorSuspended, SpeaksForAnother),
 )
 class RegisterSong(Command[RecordReceipt]):
     """Say what is known of a song in an artist's repertoire.
@@ -253,13 +295,15 @@ class RegisterSong(Command[RecordReceipt]):
     original_artist: Text | None = None
     release: Text | None = None
     external_ids: ExternalIds = field(default_factory=dict)
+    source: Source = PEOPLE
+    as_of: AwareDatetime | None = None
 
 
 @command(
     "catalog.schedule-show",
     key="show_id",
     access=Access.ADMIN,
-    rejections=(EditorSuspended,),
+    rejections=(EditorSuspended, SpeaksForAnother),
 )
 class ScheduleShow(Command[RecordReceipt]):
     """Say what is known of a show, to come or long past.
@@ -269,6 +313,7 @@ class ScheduleShow(Command[RecordReceipt]):
     time_zone        the venue's; with it and `local_time` it is known at what moment it starts
     number_that_day  1 for the early show, 2 for the late one; None for the only show of its day
     url              the page where the source tells about it
+    is_listed        whether the source still tells of it; what disappears is marked, and stays
     """
 
     show_id: ShowId
@@ -281,14 +326,17 @@ class ScheduleShow(Command[RecordReceipt]):
     status: ShowStatus | None = None
     tour: Text | None = None
     url: Url | None = None
+    is_listed: bool | None = None
     external_ids: ExternalIds = field(default_factory=dict)
+    source: Source = PEOPLE
+    as_of: AwareDatetime | None = None
 
 
 @command(
     "catalog.record-setlist",
     key="show_id",
     access=Access.ADMIN,
-    rejections=(EditorSuspended,),
+    rejections=(EditorSuspended, SpeaksForAnother),
 )
 class RecordSetlist(Command[RecordReceipt]):
     """Say what was played at a show. A different setlist replaces the one recorded before."""
@@ -296,11 +344,18 @@ class RecordSetlist(Command[RecordReceipt]):
     show_id: ShowId
     sets: Sets
     external_ids: ExternalIds = field(default_factory=dict)
+    source: Source = PEOPLE
+    as_of: AwareDatetime | None = None
 
 
 # ---------------------------------------------------------------------------------- events
-# Of each kind one event that adds the record and one that changes it. In the latter a field that
-# did not change is None, and `external_ids` holds those that are new or different.
+# Of each kind there is one event that adds the record, one that changes what the catalog holds to
+# be so, and one that notes what a source says while the catalog goes on as before. In the latter
+# two a field that did not change is None, `external_ids` holds those that are new or different, and
+# `withdrawn` names the fields that the source does not say any longer: of those a change holds what
+# is so instead, if anybody says anything.
+
+Withdrawn = list[str]
 
 
 @event("catalog.artist_added")
@@ -310,15 +365,30 @@ class ArtistAdded(Event):
     artist_id: ArtistId
     name: str
     external_ids: dict[str, str] = field(default_factory=dict)
+    source: str = PEOPLE
+    as_of: datetime | None = None
 
 
-@event("catalog.artist_changed")
-class ArtistChanged(Event):
-    """Something about an artist changed."""
+@message
+class ArtistNews(Event):
+    """What is news of an artist."""
 
     artist_id: ArtistId
     name: str | None = None
     external_ids: dict[str, str] = field(default_factory=dict)
+    source: str = PEOPLE
+    as_of: datetime | None = None
+    withdrawn: Withdrawn = field(default_factory=list)
+
+
+@event("catalog.artist_changed")
+class ArtistChanged(ArtistNews):
+    """Something about an artist is different from now on."""
+
+
+@event("catalog.artist_noted")
+class ArtistNoted(ArtistNews):
+    """A source says something about an artist that another one knows better, or has said before."""
 
 
 @event("catalog.venue_added")
@@ -333,11 +403,13 @@ class VenueAdded(Event):
     latitude: float | None = None
     longitude: float | None = None
     external_ids: dict[str, str] = field(default_factory=dict)
+    source: str = PEOPLE
+    as_of: datetime | None = None
 
 
-@event("catalog.venue_changed")
-class VenueChanged(Event):
-    """Something about a venue changed."""
+@message
+class VenueNews(Event):
+    """What is news of a venue."""
 
     venue_id: VenueId
     name: str | None = None
@@ -347,6 +419,19 @@ class VenueChanged(Event):
     latitude: float | None = None
     longitude: float | None = None
     external_ids: dict[str, str] = field(default_factory=dict)
+    source: str = PEOPLE
+    as_of: datetime | None = None
+    withdrawn: Withdrawn = field(default_factory=list)
+
+
+@event("catalog.venue_changed")
+class VenueChanged(VenueNews):
+    """Something about a venue is different from now on."""
+
+
+@event("catalog.venue_noted")
+class VenueNoted(VenueNews):
+    """A source says something about a venue that another one knows better, or has said before."""
 
 
 @event("catalog.song_added")
@@ -359,11 +444,13 @@ class SongAdded(Event):
     original_artist: str | None = None
     release: str | None = None
     external_ids: dict[str, str] = field(default_factory=dict)
+    source: str = PEOPLE
+    as_of: datetime | None = None
 
 
-@event("catalog.song_changed")
-class SongChanged(Event):
-    """Something about a song changed."""
+@message
+class SongNews(Event):
+    """What is news of a song."""
 
     song_id: SongId
     artist_id: ArtistId | None = None
@@ -371,6 +458,19 @@ class SongChanged(Event):
     original_artist: str | None = None
     release: str | None = None
     external_ids: dict[str, str] = field(default_factory=dict)
+    source: str = PEOPLE
+    as_of: datetime | None = None
+    withdrawn: Withdrawn = field(default_factory=list)
+
+
+@event("catalog.song_changed")
+class SongChanged(SongNews):
+    """Something about a song is different from now on."""
+
+
+@event("catalog.song_noted")
+class SongNoted(SongNews):
+    """A source says something about a song that another one knows better, or has said before."""
 
 
 @event("catalog.show_scheduled")
@@ -387,12 +487,15 @@ class ShowScheduled(Event):
     status: ShowStatus = ShowStatus.SCHEDULED
     tour: str | None = None
     url: str | None = None
+    is_listed: bool | None = None
     external_ids: dict[str, str] = field(default_factory=dict)
+    source: str = PEOPLE
+    as_of: datetime | None = None
 
 
-@event("catalog.show_changed")
-class ShowChanged(Event):
-    """Something about a show changed."""
+@message
+class ShowNews(Event):
+    """What is news of a show."""
 
     show_id: ShowId
     artist_id: ArtistId | None = None
@@ -404,7 +507,21 @@ class ShowChanged(Event):
     status: ShowStatus | None = None
     tour: str | None = None
     url: str | None = None
+    is_listed: bool | None = None
     external_ids: dict[str, str] = field(default_factory=dict)
+    source: str = PEOPLE
+    as_of: datetime | None = None
+    withdrawn: Withdrawn = field(default_factory=list)
+
+
+@event("catalog.show_changed")
+class ShowChanged(ShowNews):
+    """Something about a show is different from now on."""
+
+
+@event("catalog.show_noted")
+class ShowNoted(ShowNews):
+    """A source says something about a show that another one knows better, or has said before."""
 
 
 @event("catalog.setlist_recorded")
@@ -414,15 +531,30 @@ class SetlistRecorded(Event):
     show_id: ShowId
     sets: list[PlayedSet]
     external_ids: dict[str, str] = field(default_factory=dict)
+    source: str = PEOPLE
+    as_of: datetime | None = None
 
 
-@event("catalog.setlist_changed")
-class SetlistChanged(Event):
-    """What was played at a show turned out to be different. `sets` replaces all sets."""
+@message
+class SetlistNews(Event):
+    """What is news of a setlist."""
 
     show_id: ShowId
     sets: list[PlayedSet] | None = None
     external_ids: dict[str, str] = field(default_factory=dict)
+    source: str = PEOPLE
+    as_of: datetime | None = None
+    withdrawn: Withdrawn = field(default_factory=list)
+
+
+@event("catalog.setlist_changed")
+class SetlistChanged(SetlistNews):
+    """What was played at a show turned out to be different. `sets` replaces all sets."""
+
+
+@event("catalog.setlist_noted")
+class SetlistNoted(SetlistNews):
+    """A source says something about a setlist that another one knows better, or has said before."""
 
 
 # ---------------------------------------------------------------------------------- views, queries
@@ -480,6 +612,7 @@ class ShowSummary(View):
     artist, venue  their names; None while the catalog does not know them
     starts_at      UTC; None unless local time and time zone are known
     song_count     how many songs its setlist has; 0 when none is recorded
+    is_listed      False when the source that knows best does not tell of it any longer
     """
 
     show_id: ShowId
@@ -500,6 +633,7 @@ class ShowSummary(View):
     song_count: int
     url: str | None
     external_ids: dict[str, str]
+    is_listed: bool = True
 
 
 @view
@@ -574,6 +708,13 @@ class ListArtists(Query[Artists]):
     after: PageCursor | None = None
 
 
+@query("catalog.get-artist", access=Access.PUBLIC, watches=("artists", "songs", "shows"))
+class GetArtist(Query[ArtistSummary]):
+    """An artist, and what sources call them."""
+
+    artist_id: ArtistId
+
+
 @query(
     "catalog.list-shows", access=Access.PUBLIC, watches=("shows", "setlists", "artists", "venues")
 )
@@ -608,7 +749,11 @@ class GetSetlist(Query[Setlist]):
     show_id: ShowId
 
 
-@query("catalog.list-songs", access=Access.PUBLIC, watches=("songs", "setlists", "shows"))
+@query(
+    "catalog.list-songs",
+    access=Access.PUBLIC,
+    watches=("songs", "setlists", "shows", "artists"),
+)
 class ListSongs(Query[Songs]):
     """Songs of one artist or of all, by title or by how often they were played."""
 
@@ -628,7 +773,7 @@ class GetSongs(Query[Songs]):
 @query(
     "catalog.get-candidates",
     access=Access.PUBLIC,
-    watches=("show.{show_id}", "songs", "setlists", "shows"),
+    watches=("show.{show_id}", "songs", "setlists", "shows", "artists"),
 )
 class GetCandidates(Query[Candidates]):
     """The songs that the artist of a show has played most: most shows first, then by title."""

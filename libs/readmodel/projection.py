@@ -75,6 +75,8 @@ class Projection:
     events    the event classes it reads; others are skipped, but move the checkpoint
     project   the events of one transaction, oldest first, as writes; pure
     version   raise it when the meaning of what is written changes: the tables are then built anew
+    extensions  of PostgreSQL that its indexes need, in the schema `public`; trusted ones, that the
+                owner of a database may add
     """
 
     name: str
@@ -83,6 +85,7 @@ class Projection:
     events: tuple[type, ...]
     project: Callable[[Sequence[Recorded]], Projected]
     version: int = 1
+    extensions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not NAME_PATTERN.fullmatch(self.name):

@@ -63,6 +63,7 @@ class Tables:
             rebuild_requested=False,
             error=None,
         )
+        await _add_extensions(connection, projection.extensions)
         for table in projection.tables.sorted_tables:
             await connection.execute(str(CreateTable(table).compile(dialect=dialect)))
             for index in table.indexes:
@@ -138,6 +139,18 @@ class Tables:
             f"{self.projection.name} cannot project position {commit.position}"
             f" ({types} of {stream}): {type(error).__name__}: {error}"
         )
+
+
+async def _add_extensions(connection: asyncpg.Connection, extensions: Sequence[str]) -> None:
+    """Add what is not there. Two at once take turns: `if not exists` alone lets both try."""
+    if not extensions:
+        return
+    async with connection.transaction():
+        await connection.execute(
+            "select pg_advisory_xact_lock(hashtextextended('backline extensions', 0))"
+        )
+        for name in extensions:
+            await connection.execute(f'create extension if not exists "{name}" with schema public')
 
 
 async def _exist(connection: asyncpg.Connection, schema: str, tables: Sequence[str]) -> bool:

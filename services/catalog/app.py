@@ -1,21 +1,31 @@
 """The catalog, put together."""
 
 import asyncio
+import logging
 
 from contracts.auth import UserReinstated, UserSuspended
 from libs.bus import serve_queries
 from libs.chassis.service import App, Part, Runtime
 from libs.chassis.suspended import SuspendedUsers
+from libs.eventlog.model import LogRecreated
 from libs.owner import Owner, OwnerLimits
+from libs.reactions.reactor import Reactor
 from libs.readmodel import answering, run_projections
+from services.catalog.adapters.partners.everyone import opened
+from services.catalog.adapters.working import SyncWorker
 from services.catalog.domain import DECIDERS
-from services.catalog.projections import RECORDS
+from services.catalog.process_managers import process_managers
+from services.catalog.projections import PROJECTIONS
 from services.catalog.queries import QUERIES
 from services.catalog.settings import Settings
 
+logger = logging.getLogger(__name__)
+
 
 def create_app(settings: Settings) -> App:
-    """Build the service: the owner of its records, their projection, and its queries."""
+    """Build the service: the owner of its records, their projections, queries and process
+    managers, and the worker of its syncs.
+    """
     limits = OwnerLimits(
         slot_commands_max=settings.slot_commands_max, live_max=settings.live_records_max
     )
@@ -39,7 +49,7 @@ def create_app(settings: Settings) -> App:
     async def project(runtime: Runtime) -> None:
         connection = await runtime.connection()
         await run_projections(
-            [RECORDS],
+            PROJECTIONS,
             service="catalog",
             engine=runtime.database(),
             open_log=runtime.log,
@@ -51,11 +61,45 @@ def create_app(settings: Settings) -> App:
     async def answer(runtime: Runtime) -> None:
         connection = await runtime.connection()
         async with answering(
-            QUERIES, [RECORDS], service="catalog", engine=runtime.database()
+            QUERIES, PROJECTIONS, service="catalog", engine=runtime.database()
         ) as handlers:
             await serve_queries(connection, handlers, lambda: runtime.ready("queries"))
 
+    async def react(runtime: Runtime) -> None:
+        reactor = Reactor(
+            service="catalog",
+            managers=process_managers(settings.show_lasts_seconds),
+            client=await runtime.connection(),
+            nats_url=runtime.settings.nats_url,
+            nkey_seed=runtime.secret("catalog.nats"),
+            clock=runtime.clock,
+        )
+        await reactor.run(lambda: runtime.ready("process-managers"))
+
+    async def sync(runtime: Runtime) -> None:
+        bus = await runtime.bus()
+        async with opened(settings, bus, runtime.clock) as sources:
+            runtime.ready("syncs")
+            while True:
+                worker = SyncWorker(
+                    bus,
+                    await runtime.log(),
+                    sources,
+                    runtime.clock,
+                    at_once_max=settings.syncs_at_once,
+                )
+                try:
+                    await worker.run()
+                except* LogRecreated:
+                    logger.info("Syncs are read anew: the log is another one.")
+
     return App(
         "catalog",
-        [Part("owner", own), Part("projections", project), Part("queries", answer)],
+        [
+            Part("owner", own),
+            Part("projections", project),
+            Part("queries", answer),
+            Part("process-managers", react),
+            Part("syncs", sync),
+        ],
     )

@@ -1,10 +1,17 @@
-"""A catalog that runs: its real parts in this process, on the real servers, with an empty log."""
+"""A catalog that runs: its real parts in this process, on the real servers, with an empty log. And
+the partners in the sandbox, which it asks.
+"""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import date
+from typing import Any
 
+import httpx2
 import pytest
 import stamina
+import uvicorn
 
 from contracts.catalog import ListArtists
 from libs.bus import Bus
@@ -13,10 +20,13 @@ from libs.eventlog.protocol import call, log_name
 from libs.kernel.errors import RemoteProblem
 from libs.kernel.messages import NOBODY
 from libs.stack.permissions import DEPLOYER
+from libs.stack.ports import free_ports
 from libs.testkit.services import bus_of, running_services
 from libs.testkit.stack import RunningDatabase, RunningNats
+from services.catalog.cli.sandboxes.server import Sandbox
 
 READY_SECONDS = 20
+TODAY = date(2026, 11, 21)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +37,33 @@ class RunningCatalog:
     log: JetStreamLog
 
 
+@dataclass(frozen=True, slots=True)
+class RunningSandbox:
+    """The partners, at an address; `world` is what serves there."""
+
+    url: str
+    world: Sandbox
+
+    async def order(self, partner: str, fault: str, **more: Any) -> None:
+        """Have the next requests to a partner meet a fault."""
+        await self._put("faults", {"partner": partner, "fault": fault, **more})
+
+    async def change(self, partner: str, item_id: str, change: dict[str, Any] | None) -> None:
+        """Have a partner tell something else."""
+        await self._put("changes", {"partner": partner, "id": item_id, "change": change})
+
+    async def _put(self, what: str, body: dict[str, Any]) -> None:
+        async with httpx2.AsyncClient(trust_env=False) as client:
+            response = await client.put(f"{self.url}/_sandbox/{what}", json=body)
+            assert response.status_code == 204, response.text
+
+
 @pytest.fixture
 async def catalog(
     nats_server: RunningNats, database: RunningDatabase
 ) -> AsyncIterator[RunningCatalog]:
     """The catalog with an empty log, for one test."""
-    await _delete_log(nats_server)
+    await delete_log(nats_server)
     async with (
         running_services(["catalog"], nats_server, database),
         bus_of("catalog", nats_server) as bus,
@@ -42,7 +73,35 @@ async def catalog(
         yield RunningCatalog(bus, log)
 
 
-async def _delete_log(nats_server: RunningNats) -> None:
+@pytest.fixture
+async def sandbox(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RunningSandbox]:
+    """The partners, for one test; a catalog that is started after them asks them."""
+    world = Sandbox(TODAY)
+    (port,) = free_ports(1)
+    config = uvicorn.Config(world, host="127.0.0.1", port=port, log_level="error", lifespan="off")
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110  # uvicorn tells nobody.
+        await asyncio.sleep(0.01)
+    url = f"http://127.0.0.1:{port}"
+    monkeypatch.setenv("BACKLINE_CATALOG_SANDBOX_URL", url)
+    monkeypatch.setenv("BACKLINE_CATALOG_PARTNER_RETRY_SECONDS", "0.02")
+    monkeypatch.setenv("BACKLINE_CATALOG_PARTNER_TIMEOUT_SECONDS", "0.5")
+    try:
+        yield RunningSandbox(url, world)
+    finally:
+        server.should_exit = True
+        await serving
+
+
+@pytest.fixture
+async def synced(sandbox: RunningSandbox, catalog: RunningCatalog) -> RunningCatalog:
+    """The catalog with an empty log, which asks the sandbox."""
+    return catalog
+
+
+async def delete_log(nats_server: RunningNats) -> None:
+    """Have the next catalog begin with an empty log."""
     client = await nats_server.connect(DEPLOYER)
     try:
         await call(client, f"STREAM.DELETE.{log_name('catalog')}", b"", timeout_seconds=5)

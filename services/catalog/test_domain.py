@@ -31,7 +31,7 @@ from contracts.catalog import (
 from libs.kernel.decider import Decider
 from libs.kernel.messages import registry
 from libs.testkit.spec import ORIGIN, DeciderSpec
-from services.catalog.domain import ARTIST, DECIDERS, SETLIST, SHOW, VENUE
+from services.catalog.domain import ARTIST, RECORDS, SETLIST, SHOW, VENUE
 
 AnyDecider = Decider[Any, Any, Any]
 
@@ -121,15 +121,18 @@ def test_replaces_a_setlist_when_it_is_told_differently() -> None:
     )
 
 
-@pytest.mark.parametrize("decider", DECIDERS, ids=lambda decider: decider.aggregate)
+@pytest.mark.parametrize("decider", RECORDS, ids=lambda decider: decider.aggregate)
 def test_command_and_events_of_a_kind_have_the_same_fields(decider: AnyDecider) -> None:
     """What the one decider of all kinds rests on."""
-    (command,), (added, changed) = decider.commands, decider.events
+    command, (added, changed, noted) = decider.commands[0], decider.events[:3]
     names = {item.name for item in fields(command)}
-    assert names == {item.name for item in fields(added)} == {item.name for item in fields(changed)}
+    assert names == {item.name for item in fields(added)}
+    assert [item.name for item in fields(changed)] == [item.name for item in fields(noted)]
+    assert {item.name for item in fields(changed)} == names | {"withdrawn"}
     key = registry.command_of[command].key
+    assert fields(changed)[0].name == fields(added)[0].name == key
     telling_nothing = changed(**{key: "x"})
-    assert all(getattr(telling_nothing, name) in (None, {}) for name in names - {key}), (
+    assert all(getattr(telling_nothing, name) in (None, {}) for name in names - {key, "source"}), (
         "a changing event that says nothing must not change anything"
     )
 

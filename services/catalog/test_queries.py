@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 
 from contracts.catalog import (
+    GetArtist,
     GetCandidates,
     GetSetlist,
     GetShow,
     GetSongs,
+    Kind,
     ListArtists,
     ListShows,
     ListSongs,
@@ -24,6 +26,7 @@ from contracts.catalog import (
     SongOrder,
     When,
 )
+from contracts.catalog_search import ListTours, Search
 from libs.kernel.errors import RemoteProblem
 from libs.kernel.messages import NOBODY, Query, service_caller
 from services.catalog.conftest import RunningCatalog
@@ -130,6 +133,7 @@ async def test_shows_everything_about_a_show_when_it_is_asked_for(asking: Asking
         "song_count": 3,
         "url": "https://example.org/1",
         "external_ids": {"x": "1"},
+        "is_listed": True,
     }
     of_alligator = {
         "song_id": "sng_A",
@@ -249,6 +253,7 @@ async def test_lists_artists_with_how_much_is_known_of_them(asking: Asking) -> N
     page = await asking.ask(ListArtists(limit=1))
     rest = await asking.ask(ListArtists(limit=1, after=page["next"]))
     assert rest["artists"][0]["external_ids"] == {"x": "dead"}
+    assert await asking.ask(GetArtist(artist_id="art_1")) == rest["artists"][0]
 
 
 async def test_answers_songs_in_the_order_of_their_ids_and_leaves_unknown_ones_out(
@@ -261,6 +266,7 @@ async def test_answers_songs_in_the_order_of_their_ids_and_leaves_unknown_ones_o
 async def test_refuses_a_question_when_there_is_no_answer(asking: Asking) -> None:
     refusals: list[tuple[Query[Any], str]] = [
         (GetShow(show_id="shw_9"), "catalog.show-not-found"),
+        (GetArtist(artist_id="art_9"), "catalog.artist-not-found"),
         (GetSetlist(show_id="shw_9"), "catalog.setlist-not-found"),
         (GetCandidates(show_id="shw_9"), "catalog.show-not-found"),
         (ListShows(after="nonsense"), "invalid"),
@@ -271,3 +277,40 @@ async def test_refuses_a_question_when_there_is_no_answer(asking: Asking) -> Non
         with pytest.raises(RemoteProblem) as refused:
             await asking.ask(query)
         assert refused.value.document["code"] == code
+
+
+async def found(asking: Asking, text: str, **more: Any) -> list[tuple[str, str]]:
+    hits = (await asking.ask(Search(text=text, **more)))["hits"]
+    return [(hit["kind"], hit["name"]) for hit in hits]
+
+
+async def test_finds_by_words_by_beginnings_and_by_what_is_written_alike(asking: Asking) -> None:
+    await asking.tell(
+        RegisterArtist(artist_id="art_2", name="Beyonc\u00e9"),
+        RegisterVenue(venue_id="ven_2", name="Lyceum Theatre", city="New York"),
+    )
+    assert await found(asking, "dark star") == [("song", "Dark Star")]
+    assert await found(asking, "dar") == [("song", "Dark Star")]
+    assert await found(asking, "grateful ded") == [("artist", "Grateful Dead")]
+    assert await found(asking, "BEYONCE") == [("artist", "Beyonc\u00e9")]
+    assert await found(asking, "lyceum") == [("venue", "Lyceum"), ("venue", "Lyceum Theatre")]
+    assert await found(asking, "lyceum", limit=1) == [("venue", "Lyceum")]
+    assert await found(asking, "lyceum", kinds=[Kind.SONG]) == []
+    for nothing in ("zzzz", "'", "& | !", "100%", "a:*b\\"):
+        assert await found(asking, nothing) == []
+
+
+async def test_lists_tours_with_their_days(asking: Asking) -> None:
+    days = [date(1972, 4, 7), date(1972, 5, 26), date(1974, 9, 9)]
+    tours = ["Europe '72", "Europe '72", "Europe '74"]
+    await asking.tell(
+        *(show(at, day, tour=tour) for at, (day, tour) in enumerate(zip(days, tours, strict=True)))
+    )
+    first = await asking.ask(ListTours(artist_id="art_1", limit=1))
+    rest = await asking.ask(ListTours(artist_id="art_1", after=first["next"]))
+    assert [(tour["name"], tour["shows"]) for tour in first["tours"] + rest["tours"]] == [
+        ("Europe '74", 1),
+        ("Europe '72", 2),
+    ]
+    assert rest["tours"][0]["last_day"] == "1972-05-26"
+    assert rest["next"] is None

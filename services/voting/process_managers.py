@@ -1,5 +1,5 @@
 """What news asks of ballots: the ballot of a coming show is planned, opened and closed at its
-hours, and scored when it is known what was played.
+hours, closed when the show is called off or over, and scored when it is known what was played.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,9 @@ from contracts.catalog import (
     SetlistRecorded,
     ShowChanged,
     ShowScheduled,
+    ShowStatus,
 )
+from contracts.catalog_stage import ShowEnded
 from contracts.voting import (
     BallotPrepared,
     CloseBallot,
@@ -25,6 +27,7 @@ from libs.kernel.reactions import Cancel, ProcessManager, Reaction, Schedule, Se
 from libs.kernel.recorded import Recorded
 
 DAY = timedelta(days=1)
+_CALLED_OFF = frozenset({ShowStatus.CANCELLED, ShowStatus.POSTPONED})
 
 
 def process_managers(opens_before_seconds: int) -> list[ProcessManager]:
@@ -37,8 +40,8 @@ def process_managers(opens_before_seconds: int) -> list[ProcessManager]:
             name="ballots-of-shows",
             log="catalog",
             aggregate="show",
-            events=(ShowScheduled, ShowChanged),
-            react=partial(plan_ballot, opens_before_seconds),
+            events=(ShowScheduled, ShowChanged, ShowEnded),
+            react=partial(follow_show, opens_before_seconds),
         ),
         ProcessManager(
             name="hours-of-ballots",
@@ -57,25 +60,33 @@ def process_managers(opens_before_seconds: int) -> list[ProcessManager]:
     ]
 
 
-def plan_ballot(opens_before_seconds: int, recorded: Recorded) -> Sequence[Reaction]:
-    """A show to come has a ballot. What its hours are is looked up: news may tell only a part."""
+def follow_show(opens_before_seconds: int, recorded: Recorded) -> Sequence[Reaction]:
+    """A show to come has a ballot, and one that is called off or over takes no more votes. What its
+    hours are is looked up: news may tell only a part.
+    """
     match recorded.data:
         case ShowScheduled() as show if not _may_be_to_come(show, recorded.at):
             return []
         case ShowChanged(local_date=None, local_time=None, time_zone=None, status=None):
             return []  # Something else about it changed.
-        case ShowScheduled(show_id=show_id) | ShowChanged(show_id=show_id):
-            return [
-                Send(
-                    PlanBallot(
-                        show_id=show_id,
-                        opens_before_seconds=opens_before_seconds,
-                        catalog_position=recorded.position,
-                    )
-                )
-            ]
+        case ShowChanged(show_id=show_id, status=status) if status in _CALLED_OFF:
+            return [Send(CloseBallot(show_id=show_id)), _plan(opens_before_seconds, recorded)]
+        case ShowScheduled() | ShowChanged():
+            return [_plan(opens_before_seconds, recorded)]
+        case ShowEnded(show_id=show_id):
+            return [Send(CloseBallot(show_id=show_id))]
         case _:
             return []
+
+
+def _plan(opens_before_seconds: int, recorded: Recorded) -> Reaction:
+    return Send(
+        PlanBallot(
+            show_id=recorded.aggregate_id,
+            opens_before_seconds=opens_before_seconds,
+            catalog_position=recorded.position,
+        )
+    )
 
 
 def _may_be_to_come(show: ShowScheduled, at: datetime) -> bool:

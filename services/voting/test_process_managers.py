@@ -19,6 +19,7 @@ from contracts.catalog import (
     ShowScheduled,
     ShowStatus,
 )
+from contracts.catalog_stage import ShowEnded
 from contracts.voting import (
     BallotPrepared,
     BallotStatus,
@@ -42,7 +43,7 @@ from libs.kernel.recorded import Recorded
 from libs.testkit.services import bus_of, running_services
 from libs.testkit.stack import RunningDatabase, RunningNats
 from libs.testkit.waiting import eventually
-from services.voting.process_managers import keep_hours, plan_ballot, score
+from services.voting.process_managers import follow_show, keep_hours, score
 
 NOW = datetime(2026, 11, 20, 21, 0, tzinfo=UTC)
 DAY_SECONDS = 86_400
@@ -70,7 +71,7 @@ def recorded(event: Event) -> Recorded:
 
 
 def planned(event: Event) -> Sequence[Reaction]:
-    return plan_ballot(DAY_SECONDS, recorded(event))
+    return follow_show(DAY_SECONDS, recorded(event))
 
 
 def show(**known: Any) -> ShowScheduled:
@@ -105,11 +106,21 @@ def test_plans_nothing_when_a_show_is_over_or_its_start_unknown(unknown: dict[st
         {"local_date": date(2026, 12, 2)},
         {"local_time": time(21)},
         {"time_zone": "UTC"},
-        {"status": ShowStatus.CANCELLED},
+        {"status": ShowStatus.SCHEDULED},
     ],
 )
 def test_plans_anew_when_something_about_the_hours_changed(change: dict[str, Any]) -> None:
     assert planned(ShowChanged(show_id=SHOW, **change)) == [PLAN]
+
+
+@pytest.mark.parametrize("status", [ShowStatus.CANCELLED, ShowStatus.POSTPONED])
+def test_closes_the_ballot_when_its_show_is_called_off(status: ShowStatus) -> None:
+    called_off = ShowChanged(show_id=SHOW, status=status)
+    assert planned(called_off) == [Send(CloseBallot(show_id=SHOW)), PLAN]
+
+
+def test_closes_the_ballot_when_its_show_has_ended() -> None:
+    assert planned(ShowEnded(show_id=SHOW)) == [Send(CloseBallot(show_id=SHOW))]
 
 
 def test_plans_nothing_when_something_else_changed() -> None:
@@ -297,3 +308,13 @@ async def test_keeps_to_what_a_person_prepared_when_the_show_is_moved(house: Hou
     await house.send(OpenBallot(show_id=house.show_id))
     await house.until_status(BallotStatus.OPEN)
     assert await house.plans() == {"close": start - timedelta(hours=1)}
+
+
+@pytest.mark.connected
+async def test_closes_an_open_ballot_when_its_show_is_called_off(house: House) -> None:
+    start = system_clock() + timedelta(hours=5)
+    await house.know_songs()
+    await house.schedule(start)
+    await house.until_status(BallotStatus.OPEN)
+    await house.schedule(start, status=ShowStatus.POSTPONED)
+    await house.until_status(BallotStatus.CLOSED)

@@ -40,6 +40,7 @@ WEBHOOK = {"url": "https://nobody.invalid/", "topics": ["ballot.opened", "show.c
 HOOKS = {"partner/main": {"profile": "standard", "secrets": [HOOK_SECRET]}}
 NOT_WATCHED = {
     "auth.list-revocations": "gateways alone ask; tests/e2e/test_revocation.py",
+    "catalog.match-records": "syncs alone ask; services/catalog/test_syncs.py",
     "auth.get-jwks": "the keys of a running installation do not change",
     "auth.get-sign-in-options": "nor do its settings",
     "scheduler.list-running-attempts": "workers alone ask; libs/jobs/worker.py",
@@ -52,7 +53,8 @@ class Stage:
 
     def __init__(self) -> None:
         self.show_id, self.artist_id = new_id("shw_"), new_id("art_")
-        self.venue_id = new_id("ven_")
+        self.venue_id, self.gathering_id = new_id("ven_"), new_id("gat_")
+        self.sync_id = f"spotify-artist-{new_id()}"
         self.song_ids = [new_id("sng_") for _ in range(6)]
         self.voters = [new_id("usr_") for _ in range(4)]
         self.holder = new_id("usr_")
@@ -80,7 +82,17 @@ class Stage:
             "auth.get-profile": {"user_id": self.known_id},
             "auth.list-sessions": {},
             "auth.list-users": {"limit": 20},
+            "catalog.get-artist": artist,
+            "catalog.get-gathering": {"gathering_id": self.gathering_id},
+            "catalog.get-sayings": {"kind": "song", "record_id": self.song_ids[0]},
+            "catalog.get-sync": {"sync_id": self.sync_id},
             "catalog.list-artists": {"limit": 20},
+            "catalog.list-disputes": {"limit": 20},
+            "catalog.list-gatherings": {"calendar": self.gathering_id},
+            "catalog.list-quotas": {},
+            "catalog.list-syncs": {"limit": 20},
+            "catalog.list-tours": artist,
+            "catalog.search": {"text": "song"},
             "catalog.list-shows": artist,
             "catalog.get-show": show,
             "catalog.get-setlist": show,
@@ -116,6 +128,8 @@ class Stage:
             *(("admin", *self.song(number)) for number in range(6)),
             ("admin", "catalog.schedule-show", self.show("2030-05-01")),
             ("admin", "catalog.record-setlist", self.setlist()),
+            ("admin", *self.gathering()),
+            ("admin", "catalog.start-sync", {"sync_id": self.sync_id}),
             ("moderator", "voting.prepare-ballot", {**show, "song_ids": self.song_ids}),
             ("admin", *self.schedule(3600)),
         ]
@@ -141,6 +155,10 @@ class Stage:
                 ("admin", "scheduler.run-now", {"schedule_id": self.schedule_id}),
                 ("admin", chance.choice(RESTING), {"schedule_id": self.schedule_id}),
                 ("admin", chance.choice(ENDING), {"run_id": self.run_id}),
+                ("admin", *self.gathering()),
+                ("admin", "catalog.start-sync", {"sync_id": self.sync_id}),
+                ("admin", "catalog.stop-sync", {"sync_id": self.sync_id}),
+                ("admin", "catalog.merge-records", self.merge()),
                 (voter, "auth.start-guest-session", {"display_name": f"N{chance.random()}"}),
                 (self.voters[0], "auth.change-profile", {"bio": f"I sing {chance.random()}."}),
                 (self.known_id, "auth.change-profile", {"bio": f"I play {chance.random()}."}),
@@ -172,9 +190,19 @@ class Stage:
         schedule = {"schedule_id": self.schedule_id, "job": "scheduler.canary", "arguments": {}}
         return "scheduler.put-schedule", {**schedule, "timing": timing}
 
+    def gathering(self) -> tuple[str, dict[str, Any]]:
+        ids = {"gathering_id": self.gathering_id, "calendar": self.gathering_id}
+        name = f"Song evening {self.chance.random()}"
+        return "catalog.register-gathering", {**ids, "name": name}
+
+    def merge(self) -> dict[str, Any]:
+        """One of two songs that nobody votes for is, by turns, part of one or the other."""
+        into = self.chance.choice(self.song_ids[3:5])
+        return {"kind": "song", "record_id": self.song_ids[5], "into_id": into}
+
     def show(self, day: str) -> dict[str, Any]:
         ids = {"show_id": self.show_id, "artist_id": self.artist_id, "venue_id": self.venue_id}
-        return {**ids, "local_date": day}
+        return {**ids, "local_date": day, "tour": f"Tour {day}"}
 
     def delivery(self) -> dict[str, Any]:
         """What a partner says of one of three invoices; some of it cannot be read."""

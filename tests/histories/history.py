@@ -106,7 +106,7 @@ def tell(story: Story) -> list[Line]:
     for number, (who, name, arguments) in enumerate(story.steps, 1):
         command_id = f"cmd_{story.aggregate_id}_{number}"
         at = BEGAN_AT + timedelta(seconds=number)
-        roles = (Role.ADMIN,) if who == "usr_admin" else (Role.MEMBER,)
+        roles = (_role_of(who),)
         origin = Origin(CommandId(command_id), who, roles, at)
         command = registry.commands[name].validate(arguments)
         if decider.claims is not None:
@@ -135,6 +135,12 @@ def tell(story: Story) -> list[Line]:
             keyring.prepare(persons_in([Commit(*stream, group, NEW_STREAM)]))
             lines.append(Line(*stream, orjson.loads(encode(group, keyring))))
     return lines
+
+
+def _role_of(who: str) -> Role:
+    if who.startswith("svc_"):
+        return Role.SERVICE
+    return Role.ADMIN if who == "usr_admin" else Role.MEMBER
 
 
 def record(stories: Iterable[Story], folder: Path = FOLDER) -> list[str]:

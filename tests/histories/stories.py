@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from contracts.auth import UserRole
+from contracts.catalog_syncs import KEEP_SECONDS
 from libs.kernel.decider import Decider
 from services.auth.domain import IMPERSONATION, KEY, MAIL, SESSION, user_decider
-from services.catalog.domain import ARTIST, SETLIST, SHOW, SONG, VENUE
+from services.catalog.domain import DECIDERS as CATALOG
 from services.ingress.domain import INBOX, MESSAGE, OBJECT, PAYLOADS, WEBHOOK
 from services.scheduler.domain import ROSTER, RUN, SCHEDULE
 from services.voting.domain import BALLOT
@@ -27,7 +28,7 @@ DECIDERS: dict[tuple[str, str], Decider[Any, Any, Any]] = {
     ("voting", "ballot"): BALLOT,
     **{("scheduler", each.aggregate): each for each in (SCHEDULE, RUN, ROSTER)},
     **{("ingress", each.aggregate): each for each in (INBOX, OBJECT, PAYLOADS, WEBHOOK, MESSAGE)},
-    **{("catalog", each.aggregate): each for each in (ARTIST, VENUE, SONG, SHOW, SETLIST)},
+    **{("catalog", each.aggregate): each for each in CATALOG},
 }
 
 ADMIN, ANN, BEN = "usr_admin", "usr_ann", "usr_ben"
@@ -35,6 +36,8 @@ SERVICE = "svc_auth"
 RESET = {"password_hash": "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$YW5vdGhlcg"}
 ARTIST_ID, VENUE_ID, SHOW_ID = "art_grateful_dead", "ven_empire_pool", "shw_1972_04_08"
 BERTHA, DEAL, TRUCKIN = "sng_bertha", "sng_deal", "sng_truckin"
+
+SYNC_ID = "setlistfm-artist-6faa7ca7-0d99-4a5e-bfa6-1fd5037520c6"
 
 Step = tuple[str, str, dict[str, Any]]
 """(who, command, its arguments)"""
@@ -97,6 +100,15 @@ def _mail(mail_id: str, kind: str) -> Step:
 def _proof(mail_id: str, kind: str, *, is_right: bool = True) -> Step:
     shown = {"mail_id": mail_id, "kind": kind, "is_right": is_right}
     return SERVICE, "auth.use-proof", shown
+
+
+def _told(command: str, by: str, **args: Any) -> Step:
+    """A source tells the catalog something."""
+    return "svc_catalog", f"catalog.{command}", {"source": by, **args}
+
+
+def _run(command: str, **args: Any) -> Step:
+    return "svc_catalog", f"catalog.{command}-sync", {"sync_id": SYNC_ID, "run": "run_1", **args}
 
 
 def _session(name: str, **args: Any) -> Step:
@@ -399,6 +411,177 @@ STORIES: Sequence[Story] = (
                         {"name": "Set 2", "songs": [{"song_id": TRUCKIN, "segue": True}]},
                     ],
                 },
+            ),
+        ],
+    ),
+    Story(
+        "catalog",
+        "artist",
+        "art_told",
+        [
+            _told("register-artist", "setlistfm", artist_id="art_told", name="Grateful Dead"),
+            _told("register-artist", "spotify", artist_id="art_told", name="The Grateful Dead"),
+        ],
+    ),
+    Story(
+        "catalog",
+        "venue",
+        "ven_told",
+        [
+            _told("register-venue", "setlistfm", venue_id="ven_told", name="Empire Pool"),
+            _told("register-venue", "ticketmaster", venue_id="ven_told", name="Wembley Arena"),
+            _told("register-venue", "ticketmaster", venue_id="ven_told", latitude=51.558),
+        ],
+    ),
+    Story(
+        "catalog",
+        "song",
+        "sng_told",
+        [
+            _told(
+                "register-song",
+                "setlistfm",
+                song_id="sng_told",
+                artist_id=ARTIST_ID,
+                title="Truckin'",
+            ),
+            _told(
+                "register-song",
+                "spotify",
+                song_id="sng_told",
+                artist_id=ARTIST_ID,
+                title="Truckin'",
+                release="American Beauty",
+            ),
+            _told("forget-song", "spotify", song_id="sng_told"),
+        ],
+    ),
+    Story(
+        "catalog",
+        "show",
+        "shw_told",
+        [
+            _told(
+                "schedule-show",
+                "ticketmaster",
+                show_id="shw_told",
+                artist_id=ARTIST_ID,
+                local_date="2026-11-21",
+                local_time="20:15:00",
+                time_zone="Europe/London",
+                is_listed=True,
+                as_of="2026-11-01T00:00:00Z",
+            ),
+            _told(
+                "schedule-show",
+                "setlistfm",
+                show_id="shw_told",
+                artist_id=ARTIST_ID,
+                local_date="2026-11-21",
+                tour="Europe '26",
+            ),
+            (
+                "svc_catalog",
+                "catalog.plan-show-day",
+                {"show_id": "shw_told", "lasts_seconds": 7200},
+            ),
+            ("svc_catalog", "catalog.begin-show", {"show_id": "shw_told"}),
+            ("svc_catalog", "catalog.end-show", {"show_id": "shw_told"}),
+            _told("miss-show", "ticketmaster", show_id="shw_told"),
+        ],
+    ),
+    Story(
+        "catalog",
+        "setlist",
+        "shw_told",
+        [
+            _told(
+                "record-setlist",
+                "setlistfm",
+                show_id="shw_told",
+                sets=[{"songs": [{"song_id": BERTHA}]}],
+            ),
+            _told(
+                "record-setlist",
+                "gdshowsdb",
+                show_id="shw_told",
+                sets=[{"songs": [{"song_id": DEAL}]}],
+            ),
+        ],
+    ),
+    Story(
+        "catalog",
+        "gathering",
+        "gat_told",
+        [
+            _told(
+                "register-gathering",
+                "luma",
+                gathering_id="gat_told",
+                name="Listening session",
+                starts_at="2026-11-21T18:00:00Z",
+                time_zone="Europe/London",
+                hosts=["The Harbour Lights"],
+                registration="open",
+            ),
+            _told("register-gathering", "ics", gathering_id="gat_told", name="Listening"),
+            _told("miss-gathering", "luma", gathering_id="gat_told"),
+        ],
+    ),
+    Story(
+        "catalog",
+        "identity",
+        "sng_double",
+        [
+            (
+                ADMIN,
+                "catalog.merge-records",
+                {"kind": "song", "record_id": "sng_double", "into_id": "sng_told"},
+            ),
+            (
+                ADMIN,
+                "catalog.split-records",
+                {
+                    "kind": "song",
+                    "record_id": "sng_double",
+                    "from_id": "sng_told",
+                    "source": "spotify",
+                },
+            ),
+        ],
+    ),
+    Story(
+        "catalog",
+        "sync",
+        SYNC_ID,
+        [
+            (ADMIN, "catalog.start-sync", {"sync_id": SYNC_ID}),
+            _run("begin", worker="wrk_1"),
+            _run("advance", page="1", next="2", tally={"new": 20}, mark={"seen": ["shw_told"]}),
+            _run("advance", page="2", refusals=[{"what": "show", "where": "2", "reason": "bad"}]),
+            *[_run("keep")] * KEEP_SECONDS,
+            _run("finish"),
+            (ADMIN, "catalog.start-sync", {"sync_id": SYNC_ID, "afresh": True}),
+            _run("begin", worker="wrk_1", run="run_2"),
+            _run("fail", run="run_2", reason="away", retry_at="2026-11-21T20:15:00Z"),
+            _run("begin", worker="wrk_1", run="run_3"),
+            (ADMIN, "catalog.stop-sync", {"sync_id": SYNC_ID}),
+        ],
+    ),
+    Story(
+        "catalog",
+        "quota",
+        "setlistfm",
+        [
+            (
+                "svc_catalog",
+                "catalog.take-quota",
+                {"partner": "setlistfm", "day": "2026-11-21", "requests": 20, "limit": 1440},
+            ),
+            (
+                "svc_catalog",
+                "catalog.close-quota",
+                {"partner": "setlistfm", "until": "2026-11-22T00:00:00Z"},
             ),
         ],
     ),

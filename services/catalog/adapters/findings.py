@@ -13,8 +13,11 @@ from contracts.catalog import (
     RegisterVenue,
     ScheduleShow,
 )
+from contracts.catalog_gatherings import RegisterGathering
 
-Telling = RegisterArtist | RegisterVenue | RegisterSong | ScheduleShow | RecordSetlist
+Telling = (
+    RegisterArtist | RegisterVenue | RegisterSong | ScheduleShow | RecordSetlist | RegisterGathering
+)
 """A command that tells the catalog a fact."""
 
 KIND_OF: dict[type[Telling], Kind] = {
@@ -23,6 +26,7 @@ KIND_OF: dict[type[Telling], Kind] = {
     RegisterSong: Kind.SONG,
     ScheduleShow: Kind.SHOW,
     RecordSetlist: Kind.SETLIST,
+    RegisterGathering: Kind.GATHERING,
 }
 
 
@@ -34,6 +38,7 @@ class Part(StrEnum):
     SONG = Kind.SONG.value
     SHOW = Kind.SHOW.value
     SETLIST = Kind.SETLIST.value
+    GATHERING = Kind.GATHERING.value
     PERFORMANCE = "performance"
     FILE = "file"
 

@@ -55,6 +55,7 @@ ARTIST = RegisterArtist(
     artist_id=id_of(Kind.ARTIST, SOURCE, "grateful-dead"),
     name="Grateful Dead",
     external_ids={SOURCE: "grateful-dead"},
+    source=SOURCE,
 )
 
 _DAY = re.compile(r"(\d{4})[/-](\d{1,2})[/-](\d{1,2})(?:/(\d{1,2}))?")
@@ -179,6 +180,7 @@ class _Reader:
             number_that_day=number,
             venue_id=None if venue is None else venue.venue_id,
             external_ids={SOURCE: uuid},
+            source=SOURCE,
         )
         yield Fact(show, where)
         yield from self._read_setlist(fields.get("sets"), show)
@@ -211,6 +213,7 @@ class _Reader:
             region=found["state"],
             country=found["country"],
             external_ids={SOURCE: label_of(name or "(unknown)", *place)},
+            source=SOURCE,
         )
         return venue, refused
 
@@ -231,7 +234,9 @@ class _Reader:
             if songs:
                 sets.append(PlayedSet(songs=songs))
         if sets:
-            setlist = RecordSetlist(show_id=show.show_id, sets=sets, external_ids=show.external_ids)
+            setlist = RecordSetlist(
+                show_id=show.show_id, sets=sets, external_ids=show.external_ids, source=SOURCE
+            )
             yield Fact(setlist, self._at(node))
 
     def _songs_of(self, node: yaml.Node) -> Iterator[PlayedSong | Finding]:
@@ -329,4 +334,5 @@ def _song(title: str, more_ids: dict[str, str] | None = None) -> RegisterSong:
         artist_id=ARTIST.artist_id,
         title=title,
         external_ids={SOURCE: title, **(more_ids or {})},
+        source=SOURCE,
     )

@@ -46,6 +46,7 @@ ARTIST = RegisterArtist(
     artist_id=id_of(Kind.ARTIST, SOURCE, "pearljam"),
     name="Pearl Jam",
     external_ids={SOURCE: "pearljam"},
+    source=SOURCE,
 )
 
 SHOW_COLUMNS = frozenset({"show_id", "show_link", "show_name", "date"})
@@ -169,6 +170,7 @@ class _Reader:
             venue_id=None if venue is None else venue.venue_id,
             url=url,
             external_ids={SOURCE: number, TABLE_SOURCE: table_id},
+            source=SOURCE,
         )
         yield Fact(show, row.where)
 
@@ -225,6 +227,7 @@ def _recorded(setlist: _Setlist) -> RecordSetlist:
         show_id=setlist.show_id,
         sets=[PlayedSet(songs=songs)],
         external_ids={SOURCE: setlist.number},
+        source=SOURCE,
     )
 
 
@@ -235,6 +238,7 @@ def _song(number: str, title: str, table_id: str, release: str | None = None) ->
         title=title,
         release=release,
         external_ids={SOURCE: number, TABLE_SOURCE: table_id},
+        source=SOURCE,
     )
 
 
@@ -288,6 +292,7 @@ def _venue(row: Row, slug: str) -> tuple[RegisterVenue | None, list[Finding]]:
         city=city,
         region=region,
         external_ids={SOURCE: label_of(name or "(unknown)", place)},
+        source=SOURCE,
     )
     return venue, refused
 

@@ -146,6 +146,7 @@ def _read_show(row: Row, where: Where) -> Iterator[Finding]:
         tour=tour,
         url=page.url,
         external_ids={SOURCE: setlist_id},
+        source=SOURCE,
     )
     yield Fact(show, where)
     yield from _read_setlist(row, show, page, where)
@@ -186,6 +187,7 @@ def _artist(page: _Page) -> RegisterArtist:
         artist_id=id_of(Kind.ARTIST, SOURCE, page.artist),
         name=" ".join(word.capitalize() for word in page.artist.split("-")),
         external_ids={SOURCE: page.artist},
+        source=SOURCE,
     )
 
 
@@ -223,6 +225,7 @@ def _venue(row: Row, where: Where) -> tuple[RegisterVenue | None, list[Finding]]
         latitude=degrees("lat", 90),
         longitude=degrees("lng", 180),
         external_ids={SOURCE: venue_id or label_of(name or "(unknown)", city, state, country)},
+        source=SOURCE,
     )
     return venue, refused
 
@@ -259,7 +262,9 @@ def _read_setlist(row: Row, show: ScheduleShow, page: _Page, where: Where) -> It
             sets.append(PlayedSet(name=set_name, songs=[]))
         sets[-1].songs.append(played)
     if sets:
-        setlist = RecordSetlist(show_id=show.show_id, sets=sets, external_ids=show.external_ids)
+        setlist = RecordSetlist(
+            show_id=show.show_id, sets=sets, external_ids=show.external_ids, source=SOURCE
+        )
         yield Fact(setlist, where)
 
 
@@ -274,12 +279,14 @@ def _performance(
     if not isinstance(tape, bool | None):
         raise Unreadable("tape is neither true nor false")
     note, cover = _text(row, "info"), _text(row, "cover")
+    key = key_of(page.artist, title, cover)
     song = RegisterSong(
-        song_id=id_of(Kind.SONG, SOURCE, key_of(page.artist, title, cover)),
+        song_id=id_of(Kind.SONG, SOURCE, key),
         artist_id=artist_id,
         title=title,
         original_artist=cover,
-        external_ids={SOURCE: title},
+        external_ids={SOURCE: key},
+        source=SOURCE,
     )
     played = PlayedSong(
         song_id=song.song_id,

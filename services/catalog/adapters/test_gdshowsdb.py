@@ -71,6 +71,7 @@ def test_reads_a_show_with_its_venue_and_artist() -> None:
         local_date=date(1972, 5, 26),
         venue_id=venue.venue_id,
         external_ids={"gdshowsdb": UUID},
+        source="gdshowsdb",
     )
     assert (venue.name, venue.city, venue.region, venue.country) == (
         "Lyceum",
@@ -144,6 +145,7 @@ def test_reads_the_list_of_songs_under_the_ids_that_shows_use() -> None:
             artist_id=played.artist_id,
             title="Truckin'",
             external_ids={"gdshowsdb": "Truckin'", "gdshowsdb-song": OTHER_UUID},
+            source="gdshowsdb",
         )
         for played in tellings(SHOW, RegisterSong)
     ]

@@ -74,6 +74,7 @@ def test_reads_a_show_with_its_venue_and_artist() -> None:
         tour="First Tour",
         url=SHOW["url"],
         external_ids={"setlistfm": "1b511138"},
+        source="setlistfm",
     )
     assert venue == RegisterVenue(
         venue_id=id_of(Kind.VENUE, "setlistfm", "23d700e7"),
@@ -84,6 +85,7 @@ def test_reads_a_show_with_its_venue_and_artist() -> None:
         latitude=43.166814908,
         longitude=-79.249584296,
         external_ids={"setlistfm": "23d700e7"},
+        source="setlistfm",
     )
     assert tellings(line(), RecordSetlist) == []
     assert refusals(line()) == []

@@ -2,29 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import stamina
-
-from contracts.catalog import Kind, Outcome
+from contracts.catalog import Outcome
 from libs.bus import Bus
-from libs.kernel.errors import RemoteProblem, Unavailable
-from libs.kernel.ids import new_id
-from libs.kernel.messages import service_caller
 from services.catalog.adapters.collection import find_sources, read
 from services.catalog.adapters.findings import KIND_OF, Fact, Part, Refusal
+from services.catalog.adapters.telling import tell
 from services.catalog.cli.plan import Plan, performances_of
 from services.catalog.cli.report import Report
-
-COMMANDS_IN_FLIGHT_MAX = 256
-"""A few for each slot: enough to keep all busy, and little to wait for when they are slow."""
-
-PATIENCE_SECONDS = 60.0
-"""How long a catalog that is away or too busy is asked again."""
-
-CALLER = service_caller("catalog")
 
 OnProgress = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and how much there is; from any thread."""
@@ -70,58 +58,21 @@ async def _tell(bus: Bus, plan: Plan, report: Report, on_progress: OnProgress) -
     """Tell the catalog every fact, kind by kind, many at once."""
     done = 0
 
-    def on_told() -> None:
+    def on_told(fact: Fact, outcome: dict[str, Any] | Refusal) -> None:
         nonlocal done
         done += 1
+        if isinstance(outcome, Refusal):
+            report.refuse(outcome)
+        else:
+            _count(report, fact, outcome)
         on_progress("Telling the catalog", done, len(plan))
 
-    facts = plan.facts()
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            for _ in range(COMMANDS_IN_FLIGHT_MAX):
-                tasks.create_task(_tell_some(bus, facts, report, on_told))
-    except ExceptionGroup as group:
-        raise group.exceptions[0] from None  # The others fail for the same reason.
+    await tell(bus, plan.facts(), on_told)
 
 
-async def _tell_some(
-    bus: Bus, facts: Iterator[Fact], report: Report, on_told: Callable[[], None]
-) -> None:
-    """Tell facts, one after the other, until there are no more; others take from the same ones."""
-    for fact in facts:
-        kind = KIND_OF[type(fact.telling)]
-        try:
-            answer = await _send(bus, fact)
-        except RemoteProblem as problem:
-            if problem.document.get("kind") not in {"invalid", "rejected"}:
-                raise
-            report.refuse(Refusal(Part(kind.value), fact.where, problem.detail))
-        else:
-            _count(report, kind, fact, answer)
-        on_told()
-
-
-async def _send(bus: Bus, fact: Fact) -> dict[str, Any]:
-    """Send one command, again while the catalog is away or too busy to take it."""
-    command_id = new_id()
-    async for attempt in stamina.retry_context(
-        on=_is_busy, attempts=None, timeout=PATIENCE_SECONDS, wait_initial=0.1, wait_max=2.0
-    ):
-        with attempt:
-            return await bus.send(fact.telling, caller=CALLER, command_id=command_id)
-    raise AssertionError("stamina raises when its time is up")
-
-
-def _is_busy(error: Exception) -> bool:
-    kinds = {"unavailable", "rate-limited", "conflict"}
-    if isinstance(error, RemoteProblem):
-        return error.document.get("kind") in kinds
-    return isinstance(error, Unavailable)
-
-
-def _count(report: Report, kind: Kind, fact: Fact, answer: dict[str, Any]) -> None:
+def _count(report: Report, fact: Fact, answer: dict[str, Any]) -> None:
     outcome = Outcome(answer["outcome"])
-    report.counts[Part(kind.value)].add(outcome)
+    report.counts[Part(KIND_OF[type(fact.telling)].value)].add(outcome)
     report.counts[Part.PERFORMANCE].add(outcome, performances_of(fact.telling))
     if outcome is not Outcome.UNCHANGED:
         report.position = max(report.position, int(answer["position"]))

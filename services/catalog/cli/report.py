@@ -21,6 +21,7 @@ _ROWS = {
     Part.SONG: "songs",
     Part.VENUE: "venues",
     Part.ARTIST: "artists",
+    Part.GATHERING: "gatherings",
     Part.FILE: "files",
 }
 

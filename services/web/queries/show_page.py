@@ -155,7 +155,7 @@ def _notice(show: ShowSummary) -> str:
             return "This show is postponed."
         case ShowStatus.CANCELLED:
             return "This show is cancelled."
-        case ShowStatus.SCHEDULED:
+        case ShowStatus.SCHEDULED | ShowStatus.LIVE | ShowStatus.FINISHED:
             return ""
 
 

@@ -118,7 +118,7 @@ def _badge(show: ShowSummary, ballot: BallotSummary | None) -> str:
             return "Postponed"
         case ShowStatus.CANCELLED:
             return "Cancelled"
-        case ShowStatus.SCHEDULED:
+        case ShowStatus.SCHEDULED | ShowStatus.LIVE | ShowStatus.FINISHED:
             pass
         case _:
             assert_never(show.status)

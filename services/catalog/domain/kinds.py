@@ -1,0 +1,68 @@
+"""The plain kinds of record. (A show is one too, with a day of its own: `shows`.)"""
+
+from contracts.catalog import (
+    ArtistAdded,
+    ArtistChanged,
+    ArtistNoted,
+    Kind,
+    RecordSetlist,
+    RegisterArtist,
+    RegisterSong,
+    RegisterVenue,
+    SetlistChanged,
+    SetlistNoted,
+    SetlistRecorded,
+    SongAdded,
+    SongChanged,
+    SongNoted,
+    VenueAdded,
+    VenueChanged,
+    VenueNoted,
+)
+from contracts.catalog_gatherings import (
+    GatheringAdded,
+    GatheringChanged,
+    GatheringNoted,
+    MissGathering,
+    RegisterGathering,
+)
+from contracts.catalog_identity import (
+    ForgetArtist,
+    ForgetGathering,
+    ForgetSetlist,
+    ForgetSong,
+    ForgetVenue,
+)
+from services.catalog.domain.records import Record, record, shape_of
+
+ARTIST = record(
+    shape_of(Kind.ARTIST, RegisterArtist, ArtistAdded, ArtistChanged, ArtistNoted),
+    RegisterArtist,
+    Record[ArtistAdded, ArtistChanged],
+    forget=ForgetArtist,
+)
+VENUE = record(
+    shape_of(Kind.VENUE, RegisterVenue, VenueAdded, VenueChanged, VenueNoted),
+    RegisterVenue,
+    Record[VenueAdded, VenueChanged],
+    forget=ForgetVenue,
+)
+SONG = record(
+    shape_of(Kind.SONG, RegisterSong, SongAdded, SongChanged, SongNoted),
+    RegisterSong,
+    Record[SongAdded, SongChanged],
+    forget=ForgetSong,
+)
+SETLIST = record(
+    shape_of(Kind.SETLIST, RecordSetlist, SetlistRecorded, SetlistChanged, SetlistNoted),
+    RecordSetlist,
+    Record[SetlistRecorded, SetlistChanged],
+    forget=ForgetSetlist,
+)
+GATHERING = record(
+    shape_of(Kind.GATHERING, RegisterGathering, GatheringAdded, GatheringChanged, GatheringNoted),
+    RegisterGathering,
+    Record[GatheringAdded, GatheringChanged],
+    forget=ForgetGathering,
+    miss=MissGathering,
+)

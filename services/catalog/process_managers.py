@@ -1,0 +1,102 @@
+"""What news asks of the catalog itself: a show to come begins and ends at its hours, and a record
+that was taken for another is rid of what was said of that one.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from contracts.catalog import Kind, ShowChanged, ShowScheduled
+from contracts.catalog_identity import (
+    ForgetArtist,
+    ForgetGathering,
+    ForgetSetlist,
+    ForgetShow,
+    ForgetSong,
+    ForgetVenue,
+    RecordsSplit,
+)
+from contracts.catalog_stage import BeginShow, EndShow, PlanShowDay, ShowDayPlanned
+from libs.kernel.messages import Command
+from libs.kernel.reactions import Cancel, ProcessManager, Reaction, Schedule, Send
+from libs.kernel.recorded import Recorded
+
+DAY = timedelta(days=1)
+
+
+def process_managers(show_lasts_seconds: int) -> list[ProcessManager]:
+    """All of the catalog's.
+
+    show_lasts_seconds   from its beginning to its end
+    """
+    return [
+        ProcessManager(
+            name="days-of-shows",
+            log="catalog",
+            aggregate="show",
+            events=(ShowScheduled, ShowChanged, ShowDayPlanned),
+            react=partial(keep_day, show_lasts_seconds),
+        ),
+        ProcessManager(
+            name="words-of-split-records",
+            log="catalog",
+            aggregate="identity",
+            events=(RecordsSplit,),
+            react=forget,
+        ),
+    ]
+
+
+def keep_day(show_lasts_seconds: int, recorded: Recorded) -> Sequence[Reaction]:
+    """A show begins and ends at the hours that were last planned."""
+    match recorded.data:
+        case ShowScheduled() as show if not _may_be_to_come(show, recorded.at):
+            return []
+        case ShowChanged(local_date=None, local_time=None, time_zone=None, status=None):
+            return []  # Something else about it changed.
+        case ShowScheduled(show_id=show_id) | ShowChanged(show_id=show_id):
+            return [Send(PlanShowDay(show_id=show_id, lasts_seconds=show_lasts_seconds))]
+        case ShowDayPlanned(show_id=show_id, starts_at=starts_at, ends_at=ends_at):
+            beginning = BeginShow(show_id=show_id, due_at=starts_at)
+            ending = EndShow(show_id=show_id, due_at=ends_at)
+            return [
+                _at(f"{show_id}.begin", starts_at, beginning),
+                _at(f"{show_id}.end", ends_at, ending),
+            ]
+        case _:
+            return []
+
+
+def _may_be_to_come(show: ShowScheduled, at: datetime) -> bool:
+    """Whether its start is known, and was not long ago wherever on earth it is."""
+    is_known = show.local_time is not None and show.time_zone is not None
+    return is_known and show.local_date >= (at - DAY).date()
+
+
+def _at(key: str, hour: datetime | None, command: Command[Any]) -> Reaction:
+    return Cancel(key) if hour is None else Schedule(key, hour, command)
+
+
+def forget(recorded: Recorded) -> Sequence[Reaction]:
+    """The record that was taken for another forgets what was said of that one."""
+    match recorded.data:
+        case RecordsSplit(kind=kind, from_id=of, source=source):
+            return [Send(command) for command in _forgetting(kind, of, source)]
+        case _:
+            return []
+
+
+def _forgetting(kind: Kind, of: str, source: str) -> Sequence[Command[Any]]:
+    match kind:
+        case Kind.ARTIST:
+            return [ForgetArtist(artist_id=of, source=source)]
+        case Kind.VENUE:
+            return [ForgetVenue(venue_id=of, source=source)]
+        case Kind.SONG:
+            return [ForgetSong(song_id=of, source=source)]
+        case Kind.GATHERING:
+            return [ForgetGathering(gathering_id=of, source=source)]
+        case Kind.SHOW | Kind.SETLIST:
+            forget_setlist = ForgetSetlist(show_id=of, source=source)
+            return [ForgetShow(show_id=of, source=source), forget_setlist]
