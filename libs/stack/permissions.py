@@ -48,7 +48,7 @@ class Access:
 
 SERVICES: Mapping[str, Access] = {
     "auth": Access(persons=True),
-    "catalog": Access(reads=("auth",)),
+    "catalog": Access(reads=("auth",), jobs=True),
     "voting": Access(calls=("catalog",), hears=("catalog",), reads=("auth", "catalog")),
     "scheduler": Access(reads=("auth",), jobs=True, hands_out=True),
     "ingress": Access(reads=("catalog", "voting"), keys=True),

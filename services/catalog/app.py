@@ -3,17 +3,20 @@
 import asyncio
 import logging
 
+from contracts import all as contracts
 from contracts.auth import UserReinstated, UserSuspended
 from libs.bus import serve_queries
 from libs.chassis.service import App, Part, Runtime
 from libs.chassis.suspended import SuspendedUsers
 from libs.eventlog.model import LogRecreated
+from libs.jobs import Worker
 from libs.owner import Owner, OwnerLimits
 from libs.reactions.reactor import Reactor
 from libs.readmodel import answering, run_projections
 from services.catalog.adapters.partners.everyone import opened
 from services.catalog.adapters.working import SyncWorker
 from services.catalog.domain import DECIDERS
+from services.catalog.jobs import JOBS, standing
 from services.catalog.process_managers import process_managers
 from services.catalog.projections import PROJECTIONS
 from services.catalog.queries import QUERIES
@@ -68,7 +71,7 @@ def create_app(settings: Settings) -> App:
     async def react(runtime: Runtime) -> None:
         reactor = Reactor(
             service="catalog",
-            managers=process_managers(settings.show_lasts_seconds),
+            managers=process_managers(settings.show_lasts_seconds, settings.setlist_after_seconds),
             client=await runtime.connection(),
             nats_url=runtime.settings.nats_url,
             nkey_seed=runtime.secret("catalog.nats"),
@@ -93,6 +96,17 @@ def create_app(settings: Settings) -> App:
                 except* LogRecreated:
                     logger.info("Syncs are read anew: the log is another one.")
 
+    async def work(runtime: Runtime) -> None:
+        contracts.load()  # A worker speaks those of the scheduler.
+        worker = Worker(
+            service="catalog",
+            jobs=JOBS,
+            client=await runtime.connection(),
+            clock=runtime.clock,
+            standing=standing(settings.repeated()),
+        )
+        await worker.run(lambda: runtime.ready("jobs"))
+
     return App(
         "catalog",
         [
@@ -101,5 +115,6 @@ def create_app(settings: Settings) -> App:
             Part("queries", answer),
             Part("process-managers", react),
             Part("syncs", sync),
+            Part("jobs", work),
         ],
     )

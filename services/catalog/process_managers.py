@@ -17,7 +17,9 @@ from contracts.catalog_identity import (
     ForgetVenue,
     RecordsSplit,
 )
-from contracts.catalog_stage import BeginShow, EndShow, PlanShowDay, ShowDayPlanned
+from contracts.catalog_stage import BeginShow, EndShow, PlanShowDay, ShowDayPlanned, ShowEnded
+from contracts.scheduler import Once, PutSchedule
+from libs.kernel.ids import derive_id
 from libs.kernel.messages import Command
 from libs.kernel.reactions import Cancel, ProcessManager, Reaction, Schedule, Send
 from libs.kernel.recorded import Recorded
@@ -25,10 +27,11 @@ from libs.kernel.recorded import Recorded
 DAY = timedelta(days=1)
 
 
-def process_managers(show_lasts_seconds: int) -> list[ProcessManager]:
+def process_managers(show_lasts_seconds: int, setlist_after_seconds: int) -> list[ProcessManager]:
     """All of the catalog's.
 
-    show_lasts_seconds   from its beginning to its end
+    show_lasts_seconds     from its beginning to its end
+    setlist_after_seconds  from its end until somebody asks what was played
     """
     return [
         ProcessManager(
@@ -37,6 +40,13 @@ def process_managers(show_lasts_seconds: int) -> list[ProcessManager]:
             aggregate="show",
             events=(ShowScheduled, ShowChanged, ShowDayPlanned),
             react=partial(keep_day, show_lasts_seconds),
+        ),
+        ProcessManager(
+            name="setlists-of-shows",
+            log="catalog",
+            aggregate="show",
+            events=(ShowEnded,),
+            react=partial(fetch_setlist, timedelta(seconds=setlist_after_seconds)),
         ),
         ProcessManager(
             name="words-of-split-records",
@@ -76,6 +86,21 @@ def _may_be_to_come(show: ShowScheduled, at: datetime) -> bool:
 
 def _at(key: str, hour: datetime | None, command: Command[Any]) -> Reaction:
     return Cancel(key) if hour is None else Schedule(key, hour, command)
+
+
+def fetch_setlist(after: timedelta, recorded: Recorded) -> Sequence[Reaction]:
+    """Some time after a show it is asked what was played, until it is known."""
+    match recorded.data:
+        case ShowEnded(show_id=show_id):
+            fetching = PutSchedule(
+                schedule_id=derive_id("setlist", show_id),
+                job="catalog.fetch-setlist",
+                arguments={"show_id": show_id},
+                timing=Once(run_at=recorded.at + after),
+            )
+            return [Send(fetching)]
+        case _:
+            return []
 
 
 def forget(recorded: Recorded) -> Sequence[Reaction]:

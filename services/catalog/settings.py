@@ -30,6 +30,19 @@ class Settings(ChassisSettings):
         le=172_800,
     )
 
+    setlist_after_seconds: int = setting(
+        7200,
+        "How long after the end of a show it is asked for the first time what was played.",
+        "seconds",
+        ge=0,
+        le=604_800,
+    )
+    repeated_syncs: str = setting(
+        "",
+        "Syncs that are repeated: `nightly:<sync>` or `hourly:<sync>`, several separated by"
+        " spaces; for example nightly:setlistfm-artist-<mbid> hourly:luma-calendar-<id>.",
+    )
+
     sandbox_url: str | None = setting(
         None,
         "Where `backline sandbox` serves; all partners are then asked there, without credentials.",
@@ -93,9 +106,30 @@ class Settings(ChassisSettings):
         feeds_of(value)
         return value
 
+    @field_validator("repeated_syncs")
+    @classmethod
+    def _names_syncs(cls, value: str) -> str:
+        repeated_of(value)
+        return value
+
+    def repeated(self) -> list[tuple[str, str]]:
+        """How often, and which sync."""
+        return repeated_of(self.repeated_syncs)
+
     def feeds(self) -> dict[str, str]:
         """The feeds by their names."""
         return feeds_of(self.ics_feeds)
+
+
+def repeated_of(value: str) -> list[tuple[str, str]]:
+    """`nightly:<sync>` or `hourly:<sync>`, several separated by spaces. raises ValueError"""
+    found = []
+    for pair in value.split():
+        often, _, sync_id = pair.partition(":")
+        if often not in {"hourly", "nightly"} or re.fullmatch(ID_PATTERN, sync_id) is None:
+            raise ValueError(f"{pair}: `nightly:<sync>` or `hourly:<sync>`")
+        found.append((often, sync_id))
+    return found
 
 
 def feeds_of(value: str) -> dict[str, str]:

@@ -49,7 +49,7 @@ class House:
         up = (sys.executable, "-P", "-m", "libs.chassis.cli", "up")
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [*up, "--data", str(self._data), "--port", str(self._port)],
+                [*up, "--data", str(self._data), "--port", str(self._port), "--no-sandbox"],
                 env=settings,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -3,6 +3,8 @@
 import asyncio
 import os
 import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -61,6 +63,10 @@ def up(
         ),
     ] = None,
     seed: Annotated[bool, typer.Option(help="Make sure that there is a show to vote on.")] = True,
+    sandbox: Annotated[
+        bool,
+        typer.Option(help="Stand in for the catalog's partners, unless there are credentials."),
+    ] = True,
 ) -> None:
     """Run everything on this machine: nats-server, PostgreSQL and the services.
 
@@ -74,14 +80,18 @@ def up(
     groups = [names.split() for names in processes or PROCESSES]
     has_gateway = any(spec.partition(".")[0] == "gateway" for group in groups for spec in group)
     screen = _Screen(port if has_gateway else None, data)
+    partners = _sandbox() if sandbox and processes is None else _NO_SANDBOX
     plan = Plan(
         data=data,
         port=port,
         has_gateway=has_gateway,
         before={"preparing streams and buckets": (*_BACKLINE, "prepare")},
-        processes={" ".join(group): (*_BACKLINE, "run", *group) for group in groups},
+        processes={
+            **{" ".join(group): (*_BACKLINE, "run", *group) for group in groups},
+            **partners.processes,
+        },
         after={"seeding a first show": (*_BACKLINE, "seed")} if seed else {},
-        environment={**_development(port), **os.environ},
+        environment={**_development(port), **partners.environment, **os.environ},
     )
     try:
         asyncio.run(_run(plan, screen))
@@ -109,6 +119,39 @@ def _development(port: int) -> dict[str, str]:
         "BACKLINE_MAILBOX_PORT": str(mailbox_port),
         "BACKLINE_AUTH_SMTP_URL": f"smtp://127.0.0.1:{mailbox_port}",
     }
+
+
+@dataclass(frozen=True, slots=True)
+class _Partners:
+    """What stands in for the catalog's partners, and how the catalog finds it."""
+
+    processes: Mapping[str, Sequence[str]]
+    environment: Mapping[str, str]
+
+
+_NO_SANDBOX = _Partners({}, {})
+
+SANDBOX_SYNCS = (
+    "nightly:setlistfm-artist-5b0c3f0e-3c4e-4d0a-9d1f-7a1f5a8c2e11",
+    "hourly:ticketmaster-artist-K8vZ917Sand",
+    "nightly:spotify-artist-0SandboxHarbourLights0",
+    "hourly:luma-calendar-cal-SandboxHarbour",
+)
+"""What the sandbox knows of, kept up to date."""
+
+
+def _sandbox() -> _Partners:
+    """The sandbox, unless the catalog was told of partners."""
+    if any(name.startswith("BACKLINE_CATALOG_") for name in os.environ):
+        return _NO_SANDBOX
+    (port,) = free_ports(1)
+    return _Partners(
+        {"sandbox": (*_BACKLINE, "sandbox", "--port", str(port))},
+        {
+            "BACKLINE_CATALOG_SANDBOX_URL": f"http://127.0.0.1:{port}",
+            "BACKLINE_CATALOG_REPEATED_SYNCS": " ".join(SANDBOX_SYNCS),
+        },
+    )
 
 
 def _address(port: int) -> str:
