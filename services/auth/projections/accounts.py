@@ -13,7 +13,11 @@ from contracts.auth_accounts import (
     EmailVerified,
     PrimaryEmailSet,
 )
-from contracts.auth_confirmation import SecondFactorTurnedOff, SecondFactorTurnedOn
+from contracts.auth_confirmation import (
+    SecondFactorReset,
+    SecondFactorTurnedOff,
+    SecondFactorTurnedOn,
+)
 from contracts.auth_identities import IdentityLinked, IdentityUnlinked
 from libs.eventlog import Recorded
 from libs.readmodel import Write
@@ -23,7 +27,7 @@ from services.auth.tables import emails, identities, users
 type EntryEvent = GuestRegistered | UserRegistered
 type EmailEvent = AccountOpened | EmailAdded | EmailVerified | PrimaryEmailSet | EmailRemoved
 type IdentityEvent = IdentityLinked | IdentityUnlinked
-type FactorEvent = SecondFactorTurnedOn | SecondFactorTurnedOff
+type FactorEvent = SecondFactorTurnedOn | SecondFactorTurnedOff | SecondFactorReset
 
 _ADD_USER = upsert(users).on_conflict_do_nothing()
 
