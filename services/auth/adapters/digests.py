@@ -1,6 +1,6 @@
 """What can be made again from the installation's secret and is therefore kept nowhere: the names of
-addresses, usernames and other ways in, the proofs in mails, refresh tokens, API keys, and what codes
-are made of.
+addresses, usernames and other ways in, the proofs in mails, refresh tokens, API keys, and what
+codes are made of.
 """
 
 import hmac
