@@ -69,6 +69,7 @@ class MailKind(StrEnum):
     ACCOUNT_EXISTS = "account-exists"
     PASSWORD_CHANGED = "password-changed"  # noqa: S105
     LEFT = "left"
+    SECOND_FACTOR_RESET = "second-factor-reset"
 
 
 # ---------------------------------------------------------------------------------- rejections

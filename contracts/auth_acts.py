@@ -109,6 +109,7 @@ class ActKind(StrEnum):
     IMPERSONATE = "impersonate"
     END_IMPERSONATION = "end-impersonation"
     REVOKE_KEY = "revoke-key"
+    RESET_SECOND_FACTOR = "reset-second-factor"
 
 
 @view

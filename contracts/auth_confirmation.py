@@ -5,7 +5,8 @@ gets another by showing once more who one is, without another session.
 
 The second factor is a time-based code (RFC 6238). With it on, a sign-in that showed one factor only
 is refused with `auth.second-factor-needed`, whose `ticket` and the code together sign in. Backup
-codes, each good once, stand in for a lost device.
+codes, each good once, stand in for a lost device; for who has lost both, an administrator takes the
+second factor off.
 """
 
 from datetime import datetime
@@ -13,7 +14,7 @@ from typing import Annotated, Any
 
 from pydantic import StringConstraints
 
-from contracts.auth import ActorSuspended, Banned, Session, UserId
+from contracts.auth import ActorSuspended, Banned, Reason, Session, UserId, UserUnknown
 from contracts.auth_accounts import (
     AccountReceipt,
     CredentialsWrong,
@@ -45,6 +46,11 @@ class SecondFactorAlready(Rejected):
 class SecondFactorOff(Rejected):
     code = "auth.second-factor-off"
     title = "You have no second factor."
+
+
+class OwnSecondFactor(Rejected):
+    code = "auth.own-second-factor"
+    title = "This is for others; turn your own second factor off by showing who you are."
 
 
 # ---------------------------------------------------------------------------------- fresh sign-ins
@@ -148,6 +154,21 @@ class TurnOffSecondFactor(Command[AccountReceipt]):
 
 
 @command(
+    "auth.reset-second-factor",
+    key="user_id",
+    access=Access.ADMIN,
+    rejections=(UserUnknown, OwnSecondFactor, ActorSuspended),
+)
+class ResetSecondFactor(Command[AccountReceipt]):
+    """Take the second factor off somebody who has lost device and backup codes. Nothing else ends,
+    and a mail tells them. Make sure of who asks for it.
+    """
+
+    user_id: UserId
+    reason: Reason
+
+
+@command(
     "auth.make-backup-codes",
     key=Key.ACTOR,
     access=Access.SIGNED_IN,
@@ -192,6 +213,15 @@ class SecondFactorTurnedOff(Event):
     """One factor is enough."""
 
     user_id: UserId
+
+
+@event("auth.second_factor_reset")
+class SecondFactorReset(Event):
+    """One factor is enough, since an administrator, `actor`, says why."""
+
+    user_id: UserId
+    actor: UserId
+    reason: str
 
 
 @event("auth.backup_codes_made")

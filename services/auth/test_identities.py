@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from contracts.auth import ActorSuspended, Banned, UserBanned, UserKind, UserRegistered, UserRole
+from contracts.auth import (
+    ActorSuspended,
+    Banned,
+    UserBanned,
+    UserKind,
+    UserRegistered,
+    UserRole,
+    UserUnknown,
+)
 from contracts.auth_accounts import (
     AccountOpened,
     EmailAdded,
@@ -30,9 +38,12 @@ from contracts.auth_accounts import (
 )
 from contracts.auth_confirmation import (
     BackupCodesMade,
+    OwnSecondFactor,
+    ResetSecondFactor,
     SecondFactorAlready,
     SecondFactorFailed,
     SecondFactorOff,
+    SecondFactorReset,
     SecondFactorShown,
     SecondFactorTurnedOn,
     TurnOffSecondFactor,
@@ -62,6 +73,7 @@ from contracts.auth_identities_private import (
 )
 from contracts.auth_private import UseProof
 from contracts.auth_sessions import SessionsEnded
+from libs.kernel.ids import derive_id
 from libs.kernel.messages import Event
 from libs.testkit.spec import NOW, ORIGIN, DeciderSpec, Situation
 from services.auth.domain import user_decider
@@ -281,10 +293,12 @@ def showing(step: int | None = None, backup: int | None = None) -> ShowSecondFac
     return ShowSecondFactor(user_id="ann", step=step, backup=backup)
 
 
+SETTING = SetSecondFactor(user_id="ann", factor_id="f1", backup_id="b1", step=7)
+
+
 def test_turns_the_second_factor_on_once() -> None:
-    turning = SetSecondFactor(user_id="ann", factor_id="f1", backup_id="b1", step=7)
-    account().when(turning).then(ON, shown(step=7))
-    account(ON).when(turning).then_rejected(SecondFactorAlready)
+    account().when(SETTING).then(ON, shown(step=7))
+    account(ON).when(SETTING).then_rejected(SecondFactorAlready)
 
 
 def test_takes_a_code_once_and_none_of_before() -> None:
@@ -312,3 +326,29 @@ def test_records_a_wrong_code() -> None:
     state = account(ON).state
     failed = user_decider(None).decide(showing(), state, spec.origin)
     assert list(failed) == [SecondFactorFailed(user_id="ann")]
+
+
+RESETTING = ResetSecondFactor(user_id="ann", reason="lost device and backup codes")
+RESET = SecondFactorReset(user_id="ann", actor="adm", reason=RESETTING.reason)
+
+
+def test_takes_the_second_factor_off_and_nothing_else_and_tells_the_user() -> None:
+    told = replace(
+        wanted(derive_id(ORIGIN.command_id, "mail"), MailKind.SECOND_FACTOR_RESET, "email-1"),
+        expires_at=NOW,
+    )
+    whole = account(PasswordSet(user_id="ann", hash="hers"), linked(), ON)
+    whole.when(RESETTING, by="adm").then(RESET, told)
+    account(ON, RESET).when(SETTING).then(ON, shown(step=7))
+
+
+def test_tells_nobody_by_mail_who_has_no_address() -> None:
+    spec.given(REGISTERED, linked(), ON).when(RESETTING, by="adm").then(RESET)
+
+
+def test_takes_no_second_factor_off_that_is_off_or_is_ones_own() -> None:
+    account().when(RESETTING, by="adm").then_nothing()
+    account(ON, RESET).when(RESETTING, by="adm").then_nothing()
+    account(ON).when(RESETTING, by="ann").then_rejected(OwnSecondFactor)
+    account(ON).when(RESETTING, by="adm", is_suspended=True).then_rejected(ActorSuspended)
+    spec.given().when(RESETTING, by="adm").then_rejected(UserUnknown)

@@ -12,6 +12,7 @@ from libs.kernel.errors import RemoteProblem
 from libs.kernel.messages import NOBODY, Caller
 from services.auth.conftest import Mailbox
 from services.auth.test_accounts import (
+    ADMIN,
     PASSWORD,
     an_address,
     code_of,
@@ -20,6 +21,7 @@ from services.auth.test_accounts import (
     say,
     signed_up,
 )
+from services.auth.test_narrowed import MODERATOR, acts_on
 from tests.peers.wallet import Wallet
 
 pytestmark = pytest.mark.connected
@@ -327,6 +329,40 @@ async def test_asks_for_the_second_factor_after_a_mail_too(bus: Bus, mailbox: Ma
     await say(bus, "turn-off-second-factor", owner(session), **off)
     assert (await say(bus, "sign-in", email=email, password=PASSWORD))["token"]
     assert backups
+
+
+async def test_takes_the_second_factor_off_whoever_has_lost_it(bus: Bus, mailbox: Mailbox) -> None:
+    email = an_address()
+    session = await signed_up(bus, mailbox, email)
+    await with_second_factor(bus, session)
+    half = await half_in(bus, email)
+    wanted = {"user_id": session["user_id"], "reason": "lost device and backup codes"}
+    for caller in (owner(session), MODERATOR):
+        assert await code_of(say(bus, "reset-second-factor", caller, **wanted)) == "forbidden"
+    for wrong in ({}, {"reason": " "}):
+        unsaid = say(bus, "reset-second-factor", ADMIN, user_id=session["user_id"], **wrong)
+        assert await code_of(unsaid) == "invalid"
+    done = await say(bus, "reset-second-factor", ADMIN, **wanted)
+    assert "An administrator has taken the second factor off" in await mailbox.read(email, 2)
+    whole = await say(bus, "sign-in-with-second-factor", **half, code="000000")
+    assert whole["token"]  # One factor was shown, and is enough.
+    assert (await say(bus, "sign-in", email=email, password=PASSWORD))["token"]
+    assert (await renewed(bus, session))["token"]  # What was open stays so.
+    after = done["position"]
+    (act,) = await acts_on(bus, session["user_id"], after)
+    told = act["kind"], act["actor"], act["reason"]
+    assert told == ("reset-second-factor", ADMIN.user_id, wanted["reason"])
+    me = await bus.ask_raw("auth.get-me", {}, caller=owner(session), after=after)
+    assert me.result["second_factor"] is False
+
+
+async def test_lets_an_administrator_take_off_none_of_their_own(bus: Bus, mailbox: Mailbox) -> None:
+    session = await signed_up(bus, mailbox, an_address())
+    await with_second_factor(bus, session)
+    chief = Caller(session["user_id"], ("admin",))
+    wanted = {"user_id": chief.user_id, "reason": "in a hurry"}
+    own = say(bus, "reset-second-factor", chief, **wanted)
+    assert await code_of(own) == "auth.own-second-factor"
 
 
 async def test_confirms_with_both_factors(bus: Bus, mailbox: Mailbox) -> None:

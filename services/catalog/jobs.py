@@ -81,13 +81,12 @@ async def fetch(arguments: SetlistArguments, context: JobContext) -> None:
     if found.trouble is not None and found.songs == 0:
         raise SetlistUnreachable(found.trouble)
     is_settled = found.digest is not None and await _was_the_same(context, found)
-    await context.report(found.songs, None, f"{found.songs} songs, {found.digest}")
     if found.songs == 0 or not is_settled:
-        raise SetlistIncomplete(f"{found.songs} songs so far")
+        raise SetlistIncomplete(f"{found.songs} songs so far, {found.digest}")
 
 
 async def _was_the_same(context: JobContext, found: Fetched) -> bool:
-    """Whether an earlier attempt of this run has found the same."""
+    """Whether an earlier attempt of this run has found the same, and said so when it failed."""
     history = (await context.bus.ask(GetRun(run_id=context.run_id), caller=CALLER)).result
     return any(
         str(found.digest) in step["detail"]

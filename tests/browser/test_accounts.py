@@ -294,10 +294,8 @@ def test_asks_once_more_who_it_is_before_a_dangerous_step(house: House, tabs: Ta
     expect(dialog).to_be_hidden()
 
 
-def test_asks_for_a_second_factor(house: House, tabs: Tabs) -> None:
-    address = an_address()
-    page = tabs.open("/")
-    signed_up(page, address)
+def with_second_factor(page: Page) -> str:
+    """Turn it on. returns   a backup code"""
     page.goto("/account")
     page.get_by_role("button", name="Set it up").click()
     expect(page.locator("#totp-qr path")).to_have_count(1)
@@ -306,12 +304,42 @@ def test_asks_for_a_second_factor(house: House, tabs: Tabs) -> None:
     page.get_by_role("button", name="Turn it on").click()
     expect(page.locator("#backup-codes li")).to_have_count(10)
     expect(page.locator("#second-factor-state")).to_contain_text("On")
-    backup = page.locator("#backup-codes li").first.inner_text()
+    return page.locator("#backup-codes li").first.inner_text()
+
+
+def test_asks_for_a_second_factor(house: House, tabs: Tabs) -> None:
+    address = an_address()
+    page = tabs.open("/")
+    signed_up(page, address)
+    backup = with_second_factor(page)
     other = tabs.open("/sign-in")
     fill(other, "sign-in", email=address, password=PASSWORD)
     fill(other, "second-factor", code="000000")
     assert "wrong" in said(other, "second-factor")
     fill(other, "second-factor", code=backup)
+    arrives(other)
+
+
+def test_takes_the_second_factor_off_whoever_has_lost_it(house: House, tabs: Tabs) -> None:
+    chief, address = an_address(), an_address()
+    admin, page = tabs.open("/"), tabs.open("/")
+    signed_up(admin, chief)
+    signed_up(page, address)
+    house.backline("admin", "grant", chief)
+    admin.goto("/admin/users")
+    admin.locator("[name=search]").fill(address)
+    expect(admin.locator("#users tr")).to_have_count(1)
+    reset = admin.get_by_role("button", name="Reset second factor")
+    expect(reset).to_have_count(0)
+    with_second_factor(page)
+    admin.on("dialog", lambda dialog: dialog.accept("lost device and backup codes"))
+    reset.click()
+    expect(reset).to_have_count(0)
+    admin.get_by_role("button", name="Acts", exact=True).click()
+    acts = admin.locator("#acts-list li")
+    expect(acts).to_contain_text("Second factor taken off: lost device and backup codes")
+    other = tabs.open("/sign-in")
+    fill(other, "sign-in", email=address, password=PASSWORD)
     arrives(other)
 
 

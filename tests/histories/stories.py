@@ -197,6 +197,21 @@ STORIES: Sequence[Story] = (
         (SERVICE, "auth.replace-backup-codes", {"backup_id": "backup_2"}),
         ("usr_careful", "auth.turn-off-second-factor", {}),
     ),
+    _newcomer(
+        "usr_locked_out",
+        _way(
+            "identity-three",
+            "provider",
+            issuer="google",
+            email={"email": "cleo@example.org", "email_name": "email-three"},
+        ),
+        (
+            SERVICE,
+            "auth.set-second-factor",
+            {"factor_id": "factor_1", "backup_id": "backup_1", "step": 1},
+        ),
+        (ADMIN, "auth.reset-second-factor", {"reason": "lost device and backup codes"}),
+    ),
     _known("usr_known"),
     _account(
         "usr_account",

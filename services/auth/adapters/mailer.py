@@ -65,6 +65,13 @@ TEXTS: Final = {
         "personal in it will be destroyed.\n\n"
         "To keep it, sign in before then:\n{link}\n",
     ),
+    MailKind.SECOND_FACTOR_RESET: Text(
+        "Your second factor was taken off",
+        "An administrator has taken the second factor off your account, as for somebody who has\n"
+        "lost their device and their backup codes. No code is asked for any more.\n\n"
+        "Sign in, and turn it on again:\n{link}\n\n"
+        "If you did not ask for this, set another password now, and tell an administrator.\n",
+    ),
 }
 
 _PAGES: Final = {

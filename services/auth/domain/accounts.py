@@ -29,13 +29,11 @@ from contracts.auth_accounts import (
     ProofRefused,
     ProofUsed,
     SignUpRepeated,
-    UserErased,
 )
 from contracts.auth_confirmation import SecondFactorTurnedOff
 from contracts.auth_identities import IdentityUnlinked
 from contracts.auth_private import (
     AddressTaken,
-    EraseUser,
     ImportUser,
     OpenAccount,
     RehashPassword,
@@ -45,7 +43,7 @@ from contracts.auth_private import (
 )
 from contracts.auth_sessions import EndAllSessions, EndSessionsOfUser, SessionsEnded
 from libs.kernel.messages import Event, Origin
-from services.auth.domain.state import MAILS_AN_HOUR_MAX, Address, Mail, Profile, User
+from services.auth.domain.state import MAILS_AN_HOUR_MAX, Address, Mail, User
 
 type AccountCommand = (
     ImportUser
@@ -54,7 +52,6 @@ type AccountCommand = (
     | WantMail
     | UseProof
     | SetPassword
-    | EraseUser
     | EndAllSessions
     | EndSessionsOfUser
 )
@@ -67,7 +64,6 @@ type AccountEvent = (
     | ProofUsed
     | ProofFailed
     | SessionsEnded
-    | UserErased
 )
 
 LIFETIMES: Final = {
@@ -85,8 +81,6 @@ def account_names(command: object, user: User) -> Sequence[str]:
             return [name]
         case UseProof(mail_id=mail_id) if mail_id in user.mails:
             return [user.mails[mail_id].email_name]
-        case EraseUser():
-            return user.claimed()
         case _:
             return []
 
@@ -112,8 +106,6 @@ def decide_account(command: AccountCommand, user: User, origin: Origin) -> Seque
                 raise ActorSuspended
             ended = _sessions_ended(user.user_id, origin.at, None)
             return [replace(ended, actor=origin.actor, reason=command.reason)]
-        case EraseUser():
-            return _erase(user)
 
 
 def _decide_account(
@@ -305,17 +297,6 @@ def _sessions_ended(user_id: str, at: datetime, keep: str | None) -> SessionsEnd
     return SessionsEnded(user_id=user_id, kept_session_id=keep, before=at)
 
 
-def _erase(user: User) -> Sequence[Event]:
-    if user.kind is None:
-        raise NoAccount
-    if user.is_erased:
-        return []
-    return [
-        UserErased(user_id=user.user_id),
-        *(NameReleased(name=name, holder=user.user_id) for name in user.claimed()),
-    ]
-
-
 # ---------------------------------------------------------------------------------- evolving
 
 
@@ -341,11 +322,6 @@ def evolve_account(user: User, event: AccountEvent) -> User:
             user.mails[mail_id].failures += 1
         case SessionsEnded():
             user.sessions_before, user.kept_session_id = event.before, event.kept_session_id
-        case UserErased():
-            user.is_erased = True
-            user.display_name = user.password_hash = user.email_name = user.second_factor = None
-            user.mails, user.emails, user.identities = {}, {}, {}
-            user.profile, user.erased_at = Profile(), None
         case SignUpRepeated():
             pass
     return user

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from contracts.auth import RoleSet, UserBanned, UserReinstated, UserSuspended, UserUnbanned
 from contracts.auth_acts import ActKind, ImpersonationEnded, UserImpersonated
+from contracts.auth_confirmation import SecondFactorReset
 from contracts.auth_keys import ApiKeyRevoked
 from contracts.auth_sessions import SessionsEnded
 from libs.kernel.messages import Event
@@ -44,6 +45,8 @@ def _told_by(event: Event) -> Act | None:
             return Act(ActKind.END_SESSIONS, user_id, actor, reason)
         case ApiKeyRevoked(user_id=user_id, actor=actor, reason=reason, key_id=key_id):
             return Act(ActKind.REVOKE_KEY, user_id, actor, reason, key_id)
+        case SecondFactorReset(user_id=user_id, actor=actor, reason=reason):
+            return Act(ActKind.RESET_SECOND_FACTOR, user_id, actor, reason)
         case UserImpersonated(user_id=user_id, actor=actor, reason=reason):
             session_id, until = event.session_id, event.until
             return Act(ActKind.IMPERSONATE, user_id, actor, reason, session_id, until)

@@ -1,18 +1,21 @@
 """The second factor: which codes are good.
 
 Invariants  a code is good once: of a moment, neither it nor one before it afterwards; a backup code
-            until others are made.
+            until others are made. Nobody takes off their own without showing who they are.
 """
 
 from collections.abc import Sequence
 
-from contracts.auth import ActorSuspended, UserKind
-from contracts.auth_accounts import NoAccount, ProofRefused
+from contracts.auth import ActorSuspended, UserKind, UserUnknown
+from contracts.auth_accounts import MailKind, NoAccount, ProofRefused
 from contracts.auth_confirmation import (
     BackupCodesMade,
+    OwnSecondFactor,
+    ResetSecondFactor,
     SecondFactorAlready,
     SecondFactorFailed,
     SecondFactorOff,
+    SecondFactorReset,
     SecondFactorShown,
     SecondFactorTurnedOff,
     SecondFactorTurnedOn,
@@ -23,13 +26,22 @@ from contracts.auth_identities_private import (
     SetSecondFactor,
     ShowSecondFactor,
 )
+from libs.kernel.ids import derive_id
 from libs.kernel.messages import Event, Origin
+from services.auth.domain.accounts import wanted
 from services.auth.domain.state import SecondFactor, User
 
-type FactorCommand = SetSecondFactor | TurnOffSecondFactor | ReplaceBackupCodes | ShowSecondFactor
+type FactorCommand = (
+    SetSecondFactor
+    | TurnOffSecondFactor
+    | ResetSecondFactor
+    | ReplaceBackupCodes
+    | ShowSecondFactor
+)
 type FactorEvent = (
     SecondFactorTurnedOn
     | SecondFactorTurnedOff
+    | SecondFactorReset
     | BackupCodesMade
     | SecondFactorShown
     | SecondFactorFailed
@@ -38,8 +50,19 @@ type FactorEvent = (
 
 def decide_factor(command: FactorCommand, user: User, origin: Origin) -> Sequence[Event]:
     """The rules. raises   the rejections of `contracts.auth_confirmation`"""
-    if isinstance(command, SetSecondFactor):
-        return _set(command, user, origin)
+    match command:
+        case SetSecondFactor():
+            return _set(command, user, origin)
+        case ResetSecondFactor(reason=reason):
+            return _reset(reason, user, origin)
+        case TurnOffSecondFactor() | ReplaceBackupCodes() | ShowSecondFactor():
+            return _decide_on(command, user)
+
+
+def _decide_on(
+    command: TurnOffSecondFactor | ReplaceBackupCodes | ShowSecondFactor, user: User
+) -> Sequence[Event]:
+    """For who has one."""
     if user.second_factor is None or user.is_erased:
         raise SecondFactorOff
     match command:
@@ -68,6 +91,24 @@ def _set(command: SetSecondFactor, user: User, origin: Origin) -> Sequence[Event
     ]
 
 
+def _reset(reason: str, user: User, origin: Origin) -> Sequence[Event]:
+    """By an administrator; whoever it was taken off is told."""
+    if user.kind is None:
+        raise UserUnknown
+    if origin.is_suspended:
+        raise ActorSuspended
+    if origin.actor == user.user_id:
+        raise OwnSecondFactor
+    if user.second_factor is None:
+        return []
+    mail_id, name = derive_id(origin.command_id, "mail"), user.email_name
+    kind = MailKind.SECOND_FACTOR_RESET
+    return [
+        SecondFactorReset(user_id=user.user_id, actor=origin.actor, reason=reason),
+        *([wanted(user.user_id, mail_id, kind, name, origin.at)] if name else []),
+    ]
+
+
 def _show(command: ShowSecondFactor, user: User, factor: SecondFactor) -> Sequence[Event]:
     step, backup = command.step, command.backup
     if step is None and backup is None:
@@ -83,7 +124,7 @@ def evolve_factor(user: User, event: FactorEvent) -> User:
     match event:
         case SecondFactorTurnedOn():
             user.second_factor = SecondFactor(event.factor_id, event.backup_id)
-        case SecondFactorTurnedOff():
+        case SecondFactorTurnedOff() | SecondFactorReset():
             user.second_factor = None
         case BackupCodesMade(backup_id=backup_id) if factor is not None:
             factor.backup_id, factor.backups = backup_id, set()

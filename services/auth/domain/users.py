@@ -1,67 +1,53 @@
-"""Users: who they are, what they are trusted with, and whether they may act.
+"""Users: how they come to be, and which rules decide what is said of them.
 
 Stream      evt.auth.user.{user_id}
-Invariants  a user is registered once; nobody changes their own standing, so an installation that
-            has an administrator keeps one; a suspended user grants nothing.
+Invariants  a user is registered once, and is of one kind; what else holds is said where it is
+            decided: `standing`, `accounts`, `emails`, `identities`, `second_factor`, `profile`,
+            `leaving`.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Final, assert_never
+from typing import Any, Final
 
 from contracts.auth import (
-    ActorSuspended,
     BanUser,
     DevelopmentUsersOff,
     GuestRegistered,
     NameTaken,
-    OwnStanding,
-    RankTooLow,
     RefreshSession,
     RegisterUser,
     ReinstateUser,
     RoleNotOffered,
-    RoleSet,
     SessionAlreadyStarted,
     SetRole,
     StartDevelopmentSession,
     StartGuestSession,
-    SuspendedByAdmin,
     SuspendUser,
     UnbanUser,
-    UserBanned,
     UserKind,
     UserReceipt,
     UserRegistered,
-    UserReinstated,
     UserRole,
-    UserSuspended,
-    UserUnbanned,
     UserUnknown,
 )
 from contracts.auth_accounts import AccountReceipt, MailReceipt, NameClaimed
 from contracts.auth_confirmation import BackupCodes
 from contracts.auth_identities_private import BeginEmail, ReplaceBackupCodes, SetSecondFactor
 from contracts.auth_private import (
-    EraseUser,
     ImportOutcome,
     ImportReceipt,
     ImportUser,
     OpenAccount,
     WantMail,
 )
-from contracts.auth_profile import (
-    Leave,
-    LeaveReceipt,
-    UserLeft,
-)
-from contracts.auth_profile_private import FreeUsername, ReturnUser, SetProfile
+from contracts.auth_profile import Leave, LeaveReceipt, UserLeft
 from contracts.auth_sessions import EndAllSessions, EndSessionsOfUser, SessionsReceipt
 from libs.kernel.claims import Claims
 from libs.kernel.decider import Decider, members
-from libs.kernel.messages import Access, Event, Origin, registry
+from libs.kernel.messages import Event, Origin, registry
 from services.auth.domain.accounts import (
     AccountCommand,
     AccountEvent,
@@ -86,9 +72,9 @@ from services.auth.domain.identities import (
 from services.auth.domain.leaving import (
     LeavingCommand,
     LeavingEvent,
-    decide_erasure,
     decide_leaving,
     evolve_leaving,
+    names_on_leaving,
 )
 from services.auth.domain.profile import (
     ProfileCommand,
@@ -104,19 +90,23 @@ from services.auth.domain.second_factor import (
     decide_factor,
     evolve_factor,
 )
+from services.auth.domain.standing import (
+    StandingCommand,
+    StandingEvent,
+    decide_standing,
+    evolve_standing,
+    role_set,
+)
 from services.auth.domain.state import User
 
 type EntryCommand = StartGuestSession | StartDevelopmentSession | RefreshSession | RegisterUser
-type StandingCommand = SetRole | SuspendUser | ReinstateUser | BanUser | UnbanUser
 type AnyAccountCommand = AccountCommand | EmailCommand | IdentityCommand | FactorCommand
 type UserCommand = (
     EntryCommand | StandingCommand | AnyAccountCommand | ProfileCommand | LeavingCommand
 )
-type StandingEvent = RoleSet | UserSuspended | UserReinstated | UserBanned | UserUnbanned
+type EntryEvent = GuestRegistered | UserRegistered
 type AnyAccountEvent = AccountEvent | EmailEvent | IdentityEvent | FactorEvent
-type UserEvent = (
-    GuestRegistered | UserRegistered | StandingEvent | AnyAccountEvent | ProfileEvent | LeavingEvent
-)
+type UserEvent = EntryEvent | StandingEvent | AnyAccountEvent | ProfileEvent | LeavingEvent
 
 GUEST_RETRY: Final = timedelta(minutes=10)
 """How long the id of the command that made a guest can still be used to become that guest."""
@@ -149,17 +139,40 @@ class Admission:
 # ---------------------------------------------------------------------------------- deciding
 
 
-def decide(
-    development_role_max: UserRole | None,
-    terms: Terms,
-    command: UserCommand,
-    user: User,
-    origin: Origin,
-) -> Sequence[Event]:
-    """The rules. raises the rejections of `contracts.auth`.
+def deciders(
+    development_role_max: UserRole | None, terms: Terms
+) -> dict[type, Callable[[Any, User, Origin], Sequence[Event]]]:
+    """Which rules decide each command.
 
     development_role_max   the most a development user may be trusted with; None: there are none
     """
+    return {
+        **dict.fromkeys(members(EntryCommand), partial(decide_entry, development_role_max)),
+        **dict.fromkeys(members(StandingCommand), decide_standing),
+        **dict.fromkeys(members(AccountCommand), decide_account),
+        **dict.fromkeys(members(EmailCommand), decide_email),
+        **dict.fromkeys(members(IdentityCommand), decide_identity),
+        **dict.fromkeys(members(FactorCommand), decide_factor),
+        **dict.fromkeys(members(ProfileCommand), partial(decide_profile, terms)),
+        **dict.fromkeys(members(LeavingCommand), partial(decide_leaving, terms)),
+    }
+
+
+def names(command: object, user: User) -> Sequence[str]:
+    """The names a command is about."""
+    return [
+        *account_names(command, user),
+        *email_names(command, user),
+        *identity_names(command, user),
+        *names_of_profile(command),
+        *names_on_leaving(command, user),
+    ]
+
+
+def decide_entry(
+    development_role_max: UserRole | None, command: EntryCommand, user: User, origin: Origin
+) -> Sequence[Event]:
+    """Who comes to be a user. raises   the rejections of each command"""
     match command:
         case StartGuestSession():
             return _start_guest(command, user, origin)
@@ -171,35 +184,6 @@ def decide(
             if user.kind is None:
                 raise UserUnknown
             return []
-        case SetRole() | SuspendUser() | ReinstateUser() | BanUser() | UnbanUser():
-            return _change_standing(command, user, origin)
-        case SetProfile() | FreeUsername():
-            return decide_profile(terms, command, user, origin)
-        case Leave() | ReturnUser():
-            return decide_leaving(terms, command, user, origin)
-        case EraseUser():
-            return decide_erasure(terms, command, user, origin)
-        case _:
-            decided: Sequence[Event] = _DECIDERS[type(command)](command, user, origin)
-            return decided
-
-
-_DECIDERS: Final[dict[type, Callable[[Any, User, Origin], Sequence[Event]]]] = {
-    **dict.fromkeys(members(AccountCommand), decide_account),
-    **dict.fromkeys(members(EmailCommand), decide_email),
-    **dict.fromkeys(members(IdentityCommand), decide_identity),
-    **dict.fromkeys(members(FactorCommand), decide_factor),
-}
-
-
-def names(command: object, user: User) -> Sequence[str]:
-    """The names a command is about."""
-    return [
-        *account_names(command, user),
-        *email_names(command, user),
-        *identity_names(command, user),
-        *names_of_profile(command),
-    ]
 
 
 def _start_guest(command: StartGuestSession, user: User, origin: Origin) -> Sequence[UserEvent]:
@@ -233,7 +217,7 @@ def _start_development(
     if _RANKS.index(role) > _RANKS.index(role_max):
         raise RoleNotOffered
     if user.kind is not None:
-        return _set_role(user, role, command.name)
+        return role_set(user, role, command.name)
     return [
         UserRegistered(
             user_id=command.name,
@@ -249,7 +233,7 @@ def _register(command: RegisterUser, user: User, origin: Origin) -> Sequence[Use
     if user.kind not in {None, UserKind.NAMED}:
         raise NameTaken
     if user.kind is not None:
-        return _set_role(user, command.role, origin.actor)
+        return role_set(user, command.role, origin.actor)
     return [
         UserRegistered(
             user_id=command.user_id,
@@ -261,94 +245,24 @@ def _register(command: RegisterUser, user: User, origin: Origin) -> Sequence[Use
     ]
 
 
-def _change_standing(command: StandingCommand, user: User, origin: Origin) -> Sequence[UserEvent]:
-    if user.kind is None:
-        raise UserUnknown
-    if origin.is_suspended:
-        raise ActorSuspended
-    if origin.actor == user.user_id:
-        raise OwnStanding
-    match command:
-        case SetRole(role=role, reason=reason):
-            return _set_role(user, role, origin.actor, reason)
-        case SuspendUser():
-            return _suspend(command, user, origin)
-        case ReinstateUser():
-            return _reinstate(command, user, origin)
-        case BanUser(reason=reason):
-            banned = UserBanned(user_id=user.user_id, actor=origin.actor, reason=reason)
-            return [] if user.is_banned else [banned]
-        case UnbanUser(reason=reason):
-            unbanned = UserUnbanned(user_id=user.user_id, actor=origin.actor, reason=reason)
-            return [unbanned] if user.is_banned else []
-        case _:
-            assert_never(command)
-
-
-def _set_role(
-    user: User, role: UserRole, actor: str, reason: str | None = None
-) -> Sequence[UserEvent]:
-    if role is user.role:
-        return []
-    return [RoleSet(user_id=user.user_id, role=role, actor=actor, reason=reason)]
-
-
-def _suspend(command: SuspendUser, user: User, origin: Origin) -> Sequence[UserEvent]:
-    by = _standing_of(origin)
-    if user.role is not UserRole.MEMBER and by is not UserRole.ADMIN:
-        raise RankTooLow
-    if user.suspended_by in {by, UserRole.ADMIN}:
-        return []
-    # An administrator's word on top of a moderator's: the moderator may not lift it any more.
-    actor, reason = origin.actor, command.reason
-    return [UserSuspended(user_id=user.user_id, by=by, actor=actor, reason=reason)]
-
-
-def _reinstate(command: ReinstateUser, user: User, origin: Origin) -> Sequence[UserEvent]:
-    if user.suspended_by is None:
-        return []
-    if user.suspended_by is UserRole.ADMIN and _standing_of(origin) is not UserRole.ADMIN:
-        raise SuspendedByAdmin
-    return [UserReinstated(user_id=user.user_id, actor=origin.actor, reason=command.reason)]
-
-
-def _standing_of(origin: Origin) -> UserRole:
-    """Moderator or administrator: nobody else gets as far as asking."""
-    is_admin = Access.ADMIN.admits(origin.caller)
-    return UserRole.ADMIN if is_admin else UserRole.MODERATOR
-
-
 # ---------------------------------------------------------------------------------- evolving
 
 
-def evolve(user: User, event: UserEvent) -> User:
+def evolve_entry(user: User, event: EntryEvent) -> User:
     """What a fact does to a user."""
+    user.user_id, user.display_name = event.user_id, event.display_name
+    user.registered_at = event.registered_at
     match event:
         case GuestRegistered():
-            user.user_id, user.kind = event.user_id, UserKind.GUEST
-            user.display_name = event.display_name
-            user.registered_at = event.registered_at
-        case UserRegistered():
-            user.user_id, user.kind = event.user_id, event.kind
-            user.display_name, user.role = event.display_name, event.role
-            user.registered_at = event.registered_at
-        case RoleSet(role=role):
-            user.role = role
-        case UserSuspended(by=by):
-            user.suspended_by = by
-        case UserReinstated():
-            user.suspended_by = None
-        case UserBanned():
-            user.is_banned = True
-        case UserUnbanned():
-            user.is_banned = False
-        case _:
-            evolved: User = _EVOLVERS[type(event)](user, event)
-            return evolved
+            user.kind = UserKind.GUEST
+        case UserRegistered(kind=kind, role=role):
+            user.kind, user.role = kind, role
     return user
 
 
 _EVOLVERS: Final[dict[type, Callable[[User, Any], User]]] = {
+    **dict.fromkeys(members(EntryEvent), evolve_entry),
+    **dict.fromkeys(members(StandingEvent), evolve_standing),
     **dict.fromkeys(members(AccountEvent), evolve_account),
     **dict.fromkeys(members(EmailEvent), evolve_email),
     **dict.fromkeys(members(IdentityEvent), evolve_identity),
@@ -356,6 +270,11 @@ _EVOLVERS: Final[dict[type, Callable[[User, Any], User]]] = {
     **dict.fromkeys(members(ProfileEvent), evolve_profile),
     **dict.fromkeys(members(LeavingEvent), evolve_leaving),
 }
+
+
+def evolve(user: User, event: UserEvent) -> User:
+    """What a fact does to a user."""
+    return _EVOLVERS[type(event)](user, event)
 
 
 # ---------------------------------------------------------------------------------- answering
@@ -420,23 +339,17 @@ def user_decider(
 
     terms   how long it waits; None: as long as most do
     """
+    rules = deciders(development_role_max, terms or Terms())
+
+    def decide(command: UserCommand, user: User, origin: Origin) -> Sequence[Event]:
+        return rules[type(command)](command, user, origin)
+
     return Decider(
         aggregate="user",
-        commands=(
-            *members(EntryCommand),
-            *members(StandingCommand),
-            *_DECIDERS,
-            *members(ProfileCommand),
-            *members(LeavingCommand),
-        ),
-        events=(
-            GuestRegistered,
-            UserRegistered,
-            *members(StandingEvent),
-            *_EVOLVERS,
-        ),
+        commands=tuple(rules),
+        events=tuple(_EVOLVERS),
         state=User,
-        decide=partial(decide, development_role_max, terms or Terms()),
+        decide=decide,
         evolve=evolve,
         answer=answer,
         claims=Claims(names, NameClaimed),

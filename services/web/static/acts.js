@@ -20,6 +20,7 @@ const WORDS = /** @type {Record<string, string>} */ ({
   impersonate: "Acted as",
   "end-impersonation": "Acted as no more",
   "revoke-key": "API key revoked",
+  "reset-second-factor": "Second factor taken off",
 });
 
 /** What was shown before is let go of. */

@@ -103,6 +103,7 @@ function userRow(user, send, more) {
   role.setAttribute("aria-label", "Role");
   role.addEventListener("change", () => void send("auth.set-role", { ...about, role: role.value }));
   const names = [user.username, user.email].filter(Boolean).join(" · ") || user.user_id;
+  const reset = (/** @type {string} */ reason) => send("auth.reset-second-factor", { ...about, reason });
   const acts = make(
     "td",
     user.suspended
@@ -112,6 +113,7 @@ function userRow(user, send, more) {
     user.banned
       ? button("Unban", () => withReason((reason) => send("auth.unban-user", { ...about, reason })))
       : button("Ban", () => withReason((reason) => send("auth.ban-user", { ...about, reason }))),
+    ...(user.second_factor ? [button("Reset second factor", () => withReason(reset))] : []),
     ...more,
   );
   return make(
