@@ -48,6 +48,11 @@ class Scheduler:
         self, name: str, args: dict[str, Any], *, command_id: str | None = None
     ) -> dict[str, Any]:
         """Send a command, for as long as it takes to get an answer. raises   RemoteProblem"""
+        try:
+            return await self.send_once(name, args, command_id=command_id)
+        except BacklineError as error:
+            if not _is_passing(error):
+                raise
         async for attempt in stamina.retry_context(
             on=_is_passing, attempts=None, timeout=None, wait_initial=0.1, wait_max=2.0
         ):
@@ -207,11 +212,18 @@ class Attempt:
                 work.cancel()
             yield work
         finally:
-            work.cancel()
-            _, still_going = await asyncio.wait({work}, timeout=STOP_SECONDS)
-            if still_going:
-                logger.error("A job does not end when told to.", extra={"job": self._job_name})
             self._work = None
+            if not work.done():
+                await self._end(work)
+
+    async def _end(self, work: "asyncio.Future[None]") -> None:
+        work.cancel()
+        await asyncio.wait({work}, timeout=STOP_SECONDS)
+        if not work.done():
+            logger.error("A job does not end when told to.", extra={"job": self._job_name})
+        elif not work.cancelled() and work.exception() is not None:
+            error = work.exception()
+            logger.warning("A job ended badly.", extra={"job": self._job_name}, exc_info=error)
 
     async def _report(self, done: int, total: int | None, note: str) -> None:
         now = asyncio.get_running_loop().time()
