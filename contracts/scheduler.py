@@ -202,7 +202,8 @@ class PutSchedule(Command[ScheduleReceipt]):
 
     Replacing takes back what has not begun; what runs goes on. A paused schedule stays paused.
 
-    catch_up_seconds  an occurrence that nobody was there for is made up for when it is not older
+    catch_up_seconds  an occurrence that nobody was there for is made up for when it is not older;
+                      what is to happen once, and was to happen longer ago, does not
     jitter_seconds    each occurrence begins up to so much later, always the same for the same one
     """
 
