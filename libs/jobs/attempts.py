@@ -30,6 +30,7 @@ DETAIL_LENGTH_MAX: Final = 2000
 CODE_LENGTH_MAX: Final = 200
 
 _UNKNOWN = Policy()
+_ANSWERS_NO: Final = frozenset({"rejected", "not-found", "forbidden"})
 _CREDENTIALS: Final = re.compile(r"(?<=://)[^/@\s]+@")
 _ARGUMENTS: Final = re.compile(r"""(://[^\s?'"<>]*\?)[^\s'"<>)]*""")
 _ATTEMPT_IS_OVER: Final = frozenset({"scheduler.attempt-is-over", "scheduler.run-not-found"})
@@ -115,7 +116,10 @@ class Attempt:
         self._reported_at = float("-inf")
 
     async def begin(self, trace: str) -> dict[str, Any] | None:
-        """Ask whether it may begin. None when not; then it is none of our business."""
+        """Ask whether it may begin. None when not; then it is none of our business.
+
+        raises   RemoteProblem when the scheduler itself is broken
+        """
         args = {
             **self._mine,
             "worker": self._worker,
@@ -127,6 +131,8 @@ class Attempt:
         try:
             started = await self._scheduler.send("start-run", args, command_id=command_id)
         except RemoteProblem as refusal:
+            if refusal.document.get("kind") not in _ANSWERS_NO:
+                raise
             logger.info("A run is not ours to begin.", extra={"code": refusal.document.get("code")})
             return None
         self.is_begun = True
