@@ -32,6 +32,7 @@ CATCH_UP_SECONDS_USUAL = 3600
 CATCH_UP_SECONDS_MAX = 30 * 86_400
 BACKFILL_OCCURRENCES_MAX = 500
 JITTER_SECONDS_MAX = 3600
+FIRST_YEAR, LAST_YEAR = 1970, 2200
 YEAR_SECONDS = 366 * 86_400
 
 
@@ -41,12 +42,20 @@ def _small(arguments: dict[str, JsonValue]) -> dict[str, JsonValue]:
     return arguments
 
 
+def _thinkable(moment: datetime) -> datetime:
+    if not FIRST_YEAR <= moment.year < LAST_YEAR:
+        raise ValueError(f"not between {FIRST_YEAR} and {LAST_YEAR}")
+    return moment
+
+
 ScheduleId = Id
 RunId = Id
 JobName = Annotated[
     str, StringConstraints(pattern=r"^[a-z][a-z0-9]*\.[a-z][a-z0-9-]*$", max_length=100)
 ]
 """`<service>.<kebab-case-name>`; only that service's workers run it."""
+Moment = Annotated[AwareDatetime, AfterValidator(_thinkable)]
+"""A time with its offset, in a year that clocks can reckon with."""
 Arguments = Annotated[dict[str, JsonValue], AfterValidator(_small)]
 """What a job is told; its service checks them before it begins."""
 Note = Annotated[str, StringConstraints(max_length=300, strip_whitespace=True)]
@@ -86,7 +95,7 @@ class Once:
     """One time: at a moment, or so long after the schedule is put. One of the two."""
 
     kind: Literal["once"] = "once"
-    run_at: AwareDatetime | None = None
+    run_at: Moment | None = None
     run_after_seconds: Annotated[float, Field(ge=0, le=YEAR_SECONDS)] | None = None
 
 
@@ -96,7 +105,7 @@ class Interval:
 
     kind: Literal["interval"] = "interval"
     every_seconds: Annotated[int, Field(ge=1, le=YEAR_SECONDS)]
-    start_at: AwareDatetime | None = None
+    start_at: Moment | None = None
 
 
 @message
@@ -193,7 +202,8 @@ class PutSchedule(Command[ScheduleReceipt]):
 
     Replacing takes back what has not begun; what runs goes on. A paused schedule stays paused.
 
-    catch_up_seconds  an occurrence that nobody was there for is made up for when it is not older
+    catch_up_seconds  an occurrence that nobody was there for is made up for when it is not older;
+                      what is to happen once, and was to happen longer ago, does not
     jitter_seconds    each occurrence begins up to so much later, always the same for the same one
     """
 
@@ -270,8 +280,8 @@ class Backfill(Command[RunsReceipt]):
     """
 
     schedule_id: ScheduleId
-    since: AwareDatetime
-    until: AwareDatetime
+    since: Moment
+    until: Moment
 
 
 @command("scheduler.fire-schedule", key="schedule_id", access=Access.SERVICE)
@@ -282,7 +292,7 @@ class FireSchedule(Command[ScheduleReceipt]):
     """
 
     schedule_id: ScheduleId
-    due_at: AwareDatetime
+    due_at: Moment
 
 
 @command("scheduler.close-run", key="schedule_id", access=Access.SERVICE)

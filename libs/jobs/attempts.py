@@ -30,6 +30,7 @@ DETAIL_LENGTH_MAX: Final = 2000
 CODE_LENGTH_MAX: Final = 200
 
 _UNKNOWN = Policy()
+_ANSWERS_NO: Final = frozenset({"rejected", "not-found", "forbidden"})
 _CREDENTIALS: Final = re.compile(r"(?<=://)[^/@\s]+@")
 _ARGUMENTS: Final = re.compile(r"""(://[^\s?'"<>]*\?)[^\s'"<>)]*""")
 _ATTEMPT_IS_OVER: Final = frozenset({"scheduler.attempt-is-over", "scheduler.run-not-found"})
@@ -48,6 +49,11 @@ class Scheduler:
         self, name: str, args: dict[str, Any], *, command_id: str | None = None
     ) -> dict[str, Any]:
         """Send a command, for as long as it takes to get an answer. raises   RemoteProblem"""
+        try:
+            return await self.send_once(name, args, command_id=command_id)
+        except BacklineError as error:
+            if not _is_passing(error):
+                raise
         async for attempt in stamina.retry_context(
             on=_is_passing, attempts=None, timeout=None, wait_initial=0.1, wait_max=2.0
         ):
@@ -110,7 +116,10 @@ class Attempt:
         self._reported_at = float("-inf")
 
     async def begin(self, trace: str) -> dict[str, Any] | None:
-        """Ask whether it may begin. None when not; then it is none of our business."""
+        """Ask whether it may begin. None when not; then it is none of our business.
+
+        raises   RemoteProblem when the scheduler itself is broken
+        """
         args = {
             **self._mine,
             "worker": self._worker,
@@ -122,6 +131,8 @@ class Attempt:
         try:
             started = await self._scheduler.send("start-run", args, command_id=command_id)
         except RemoteProblem as refusal:
+            if refusal.document.get("kind") not in _ANSWERS_NO:
+                raise
             logger.info("A run is not ours to begin.", extra={"code": refusal.document.get("code")})
             return None
         self.is_begun = True
@@ -207,11 +218,18 @@ class Attempt:
                 work.cancel()
             yield work
         finally:
-            work.cancel()
-            _, still_going = await asyncio.wait({work}, timeout=STOP_SECONDS)
-            if still_going:
-                logger.error("A job does not end when told to.", extra={"job": self._job_name})
             self._work = None
+            if not work.done():
+                await self._end(work)
+
+    async def _end(self, work: "asyncio.Future[None]") -> None:
+        work.cancel()
+        await asyncio.wait({work}, timeout=STOP_SECONDS)
+        if not work.done():
+            logger.error("A job does not end when told to.", extra={"job": self._job_name})
+        elif not work.cancelled() and work.exception() is not None:
+            error = work.exception()
+            logger.warning("A job ended badly.", extra={"job": self._job_name}, exc_info=error)
 
     async def _report(self, done: int, total: int | None, note: str) -> None:
         now = asyncio.get_running_loop().time()

@@ -128,11 +128,7 @@ class Worker:
         return self._attempts_max - len(self._attempts)
 
     def _take(self, tasks: asyncio.TaskGroup, piece: Piece) -> None:
-        tasks.create_task(self._work(piece))
-
-    async def _work(self, piece: Piece) -> None:
         note = orjson.loads(piece.body)
-        trace = piece.headers.get(TRACEPARENT, "")
         key = (note["run_id"], note["attempt"])
         if key in self._attempts:
             return  # It took us long to begin, and it has come again.
@@ -145,15 +141,24 @@ class Worker:
             clock=self._clock,
         )
         self._running.set(len(self._attempts))
+        work = tasks.create_task(self._work(attempt, piece))
+        work.add_done_callback(lambda _: self._leave(key))
+
+    def _leave(self, key: tuple[str, int]) -> None:
+        del self._attempts[key]
+        self._running.set(len(self._attempts))
+        self._queue.wake()
+
+    async def _work(self, attempt: Attempt, piece: Piece) -> None:
+        trace = piece.headers.get(TRACEPARENT, "")
         try:
             started = await attempt.begin(trace)
-            await self._acknowledge(piece)
-            if started is not None:
-                await attempt.go(started, trace)
-        finally:
-            del self._attempts[key]
-            self._running.set(len(self._attempts))
-            self._queue.wake()
+        except RemoteProblem:  # It is not acknowledged, and so comes again.
+            logger.exception("A run cannot be begun.", extra={"run_id": attempt.run_id})
+            return
+        await self._acknowledge(piece)
+        if started is not None:
+            await attempt.go(started, trace)
 
     @staticmethod
     async def _acknowledge(piece: Piece) -> None:

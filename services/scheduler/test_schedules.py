@@ -136,6 +136,25 @@ def test_counts_from_now_when_it_happens_after_a_while() -> None:
     spec.given().when(putting(once)).then(once, run)
 
 
+def test_is_missed_when_its_one_time_was_too_long_ago() -> None:
+    at = NOW - timedelta(days=1)
+    once = put(timing=Once(run_at=at), anchor=at)
+    oldest = NOW - timedelta(seconds=3600)
+    spec.given().when(putting(once)).then(
+        once, OccurrencesMissed(schedule_id=S, since=at, until=oldest)
+    )
+
+
+def test_issues_its_one_run_when_it_was_put_while_it_rested() -> None:
+    at = NOW + MINUTE
+    once = put(timing=Once(run_at=at), anchor=at)
+    paused = SchedulePaused(schedule_id=S, note="", run_ids=[])
+    resumed = ScheduleResumed(schedule_id=S, run_ids=[])
+    spec.given(*STANDING, paused, once).when(ResumeSchedule(schedule_id=S)).then(
+        resumed, issued(at, run_id=derive_id(S, "once", "2"), is_tracked=False)
+    )
+
+
 def test_changes_nothing_when_the_same_is_put_again_later() -> None:
     spec.given(*STANDING).when(putting(put()), at=NOW + MINUTE / 2).then_nothing()
 

@@ -19,7 +19,7 @@ from tests.e2e.elsewhere import services_elsewhere
 pytestmark = [pytest.mark.connected, pytest.mark.timeout(300)]
 
 EXAMPLES = 8
-SERVICES = ["gateway", "auth", "voting", "catalog", "ingress"]
+SERVICES = ["gateway", "auth", "voting", "catalog", "scheduler", "ingress"]
 CHECKED = [
     "not_a_server_error",
     "status_code_conformance",

@@ -142,14 +142,29 @@ def _terms(of: SchedulePut | PutSchedule) -> tuple[object, ...]:
 
 
 def _begin(put: SchedulePut, puts: int, now: datetime) -> list[ScheduleEvent]:
-    """Let it happen from now on: once, or again and again. raises NeverHappens"""
+    """Let it happen from now on: once, unless that is too long ago, or again and again.
+
+    raises   NeverHappens
+    """
     if isinstance(put.timing, Once):
-        run_id = derive_id(put.schedule_id, "once", str(puts))
-        return [issue(put, waiting_for(put, run_id, put.anchor, Cause.SCHEDULE))]
-    next_at = timing.next_after(put.timing, put.anchor, now)
-    if next_at is None:
+        oldest = now - timedelta(seconds=put.catch_up_seconds)
+        if put.anchor < oldest:
+            return [OccurrencesMissed(schedule_id=put.schedule_id, since=put.anchor, until=oldest)]
+        return [_issue_once(put, puts)]
+    armed = _arm(put, now)
+    if armed.next_at is None:
         raise NeverHappens
-    return [ScheduleArmed(schedule_id=put.schedule_id, next_at=next_at)]
+    return [armed]
+
+
+def _issue_once(put: SchedulePut, puts: int) -> OccurrenceIssued:
+    run_id = derive_id(put.schedule_id, "once", str(puts))
+    return issue(put, waiting_for(put, run_id, put.anchor, Cause.SCHEDULE))
+
+
+def _arm(put: SchedulePut, now: datetime) -> ScheduleArmed:
+    next_at = timing.next_after(put.timing, put.anchor, now)
+    return ScheduleArmed(schedule_id=put.schedule_id, next_at=next_at)
 
 
 def _call_off_pending(schedule_id: str, schedule: Schedule) -> list[ScheduleEvent]:
@@ -185,9 +200,11 @@ def _resume(definition: SchedulePut, schedule: Schedule, origin: Origin) -> Sequ
     resumed = ScheduleResumed(schedule_id=definition.schedule_id, run_ids=schedule.held)
     if schedule.once:
         return [resumed]
+    if isinstance(definition.timing, Once):
+        return [resumed, _issue_once(definition, schedule.puts)]
     plan = Plan(definition, schedule)
     plan.go_on()
-    return [resumed, *plan.events, *_begin(definition, schedule.puts, origin.at)]
+    return [resumed, *plan.events, _arm(definition, origin.at)]
 
 
 # ---------------------------------------------------------------------------------- happening
@@ -211,8 +228,7 @@ def _fire(
         plan.take(_of_time(definition, occurrence, Cause.SCHEDULE))
     plan.note_skipped()
     seen_to = due[-1] if len(due) == FIRED_AT_ONCE_MAX else now
-    next_at = timing.next_after(definition.timing, definition.anchor, seen_to)
-    return [*plan.events, ScheduleArmed(schedule_id=command.schedule_id, next_at=next_at)]
+    return [*plan.events, _arm(definition, seen_to)]
 
 
 def _close(command: CloseRun, definition: SchedulePut, schedule: Schedule) -> list[ScheduleEvent]:

@@ -137,15 +137,15 @@ async def _count(house: JobsHouse, one_shots: Sequence[str], outcome: JobsOutcom
     )
     outcome.lateness_seconds = _lateness(events)
     outcome.violations += [
-        *_once("issued", [each.run_id for each in issued], {each.run_id for each in issued}),
+        *once("issued", [each.run_id for each in issued], {each.run_id for each in issued}),
         *_each_schedule(issued, one_shots),
-        *_no_gap(issued),
-        *_once(
+        *gaps(issued),
+        *once(
             "succeeded",
             [event.run_id for _, event in events if isinstance(event, RunSucceeded)],
             {each.run_id for each in issued},
         ),
-        *_once(
+        *once(
             "had its effect",
             [event.card_id for _, event in stamps if isinstance(event, CardStamped)],
             {each.run_id for each in issued},
@@ -154,7 +154,7 @@ async def _count(house: JobsHouse, one_shots: Sequence[str], outcome: JobsOutcom
     ]
 
 
-def _once(what: str, seen: Sequence[str], wanted: set[str]) -> list[str]:
+def once(what: str, seen: Sequence[str], wanted: set[str]) -> list[str]:
     counts = Counter(seen)
     lost = [f"{each} never {what}" for each in sorted(wanted - counts.keys())]
     doubled = [f"{each} {what} {n} times" for each, n in sorted(counts.items()) if n > 1]
@@ -164,10 +164,10 @@ def _once(what: str, seen: Sequence[str], wanted: set[str]) -> list[str]:
 
 def _each_schedule(issued: Sequence[OccurrenceIssued], one_shots: Sequence[str]) -> list[str]:
     happened = Counter(each.schedule_id for each in issued if each.schedule_id != EACH_SECOND)
-    return _once("happened", list(happened.elements()), set(one_shots))
+    return once("happened", list(happened.elements()), set(one_shots))
 
 
-def _no_gap(issued: Sequence[OccurrenceIssued]) -> list[str]:
+def gaps(issued: Sequence[OccurrenceIssued]) -> list[str]:
     seconds = sorted(each.occurrence for each in issued if each.schedule_id == EACH_SECOND)
     return [
         f"between {before.isoformat()} and {after.isoformat()} something is missing"

@@ -1,11 +1,13 @@
 """Scheduled jobs under kill -9: a few rounds each time, many when asked for."""
 
 import random
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from tests.chaos.jobs.rounds import VICTIMS, run_rounds
+from contracts.scheduler import Cause, OccurrenceIssued
+from tests.chaos.jobs.rounds import EACH_SECOND, VICTIMS, gaps, once, run_rounds
 
 
 @pytest.mark.connected
@@ -24,3 +26,32 @@ async def test_loses_and_doubles_nothing_in_twenty_rounds(tmp_path: Path) -> Non
     outcome = await run_rounds(tmp_path, 20, seed)
     assert outcome.violations == [], f"seed {seed}"
     assert outcome.lost_attempts > 0
+
+
+def test_finds_what_is_lost_doubled_or_unasked_for() -> None:
+    found = once("happened", ["a", "a", "c"], {"a", "b"})
+    assert found == [
+        "b never happened",
+        "a happened 2 times",
+        "c happened, and nobody asked for it",
+    ]
+    assert once("happened", ["a"], {"a"}) == []
+
+
+def test_finds_a_second_that_is_missing() -> None:
+    def issued(second: int) -> OccurrenceIssued:
+        at = datetime(2026, 11, 20, 21, 0, second, tzinfo=UTC)
+        return OccurrenceIssued(
+            schedule_id=EACH_SECOND,
+            run_id=f"r{second}",
+            job="toy.stamp-card",
+            arguments={},
+            occurrence=at,
+            due_at=at,
+            cause=Cause.SCHEDULE,
+            is_tracked=False,
+        )
+
+    assert gaps([issued(1), issued(3), issued(2)]) == []
+    assert len(gaps([issued(1), issued(3)])) == 1
+    assert len(gaps([issued(1), issued(1)])) == 1
