@@ -6,23 +6,31 @@ import asyncio
 import base64
 import hmac
 import json
+import signal
 import socket
 import time
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 from contextlib import contextmanager
+from itertools import chain
 from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from contracts.ingress import DeliveryProcessed, DeliveryReceived
 from libs.chassis.prepare import prepare
+from libs.eventlog import JetStreamLog
+from libs.kernel.ids import new_id
 from libs.testkit.stack import RunningDatabase, RunningNats
 from tests.e2e.elsewhere import services_elsewhere
 
 pytestmark = [pytest.mark.connected, pytest.mark.timeout(300)]
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+DELIVERIES = 60
 KEY = base64.b64decode(SECRET.removeprefix("whsec_"))
 ENDPOINTS = {
     "p/standard": {"profile": "standard", "secrets": [SECRET]},
@@ -171,3 +179,66 @@ def test_has_a_partner_send_it_again_while_nothing_can_be_recorded(
         mac = hmac.digest(SECRET.encode(), body, "sha256")
         shown = ("x-hub-signature-256", b"sha256=" + mac.hex().encode())
         assert stranger.send("POST", "/hooks/p/meta", [shown], body) == 503
+
+
+def test_loses_nothing_that_was_accepted_when_everything_behind_is_killed(
+    nats_server: RunningNats, database: RunningDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    behind = ["ingress.owner", "ingress.process-managers"]
+    ids = [new_id("msg_") for _ in range(DELIVERIES)]
+    with (
+        partner(nats_server, database, monkeypatch, "ingress.http") as sender,
+        ThreadPoolExecutor(8) as threads,
+    ):
+        with services_elsewhere(behind, nats_server, database) as first:
+            begun = [threads.submit(insist, sender, each) for each in ids[: DELIVERIES // 2]]
+            next(as_completed(begun)).result()
+            first.process.send_signal(signal.SIGKILL)
+        with services_elsewhere(behind, nats_server, database):
+            begun += [threads.submit(insist, sender, each) for each in ids[DELIVERIES // 2 :]]
+            wait(begun)
+            assert [each.exception() for each in begun] == [None] * DELIVERIES
+            counts = asyncio.run(recorded_and_processed(nats_server, set(ids)))
+    assert counts == dict.fromkeys(ids, (1, 1))
+
+
+def insist(sender: Partner, message_id: str) -> None:
+    """Send a delivery until it is taken, as partners do."""
+    body = json.dumps({"type": "invoice.paid", "data": {"id": message_id}}).encode()
+    for _ in range(20):
+        now = str(int(time.time())).encode()
+        mac = hmac.digest(KEY, b".".join((message_id.encode(), now, body)), "sha256")
+        headers = [
+            ("webhook-id", message_id.encode()),
+            ("webhook-timestamp", now),
+            ("webhook-signature", b"v1," + base64.b64encode(mac)),
+        ]
+        status = sender.send("POST", "/hooks/p/standard", headers, body)
+        if status == 202:
+            return
+        assert status == 503
+    raise TimeoutError("it was never taken")
+
+
+async def recorded_and_processed(
+    nats_server: RunningNats, ids: set[str]
+) -> dict[str, tuple[int, int]]:
+    """How often each was recorded, and how often it was processed, once all of them are."""
+    client = await nats_server.connect("ingress")
+    received: dict[str, list[str]] = {each: [] for each in ids}
+    processed: Counter[str] = Counter()
+    async with asyncio.timeout(60):
+        log = await JetStreamLog.open(client, "ingress")
+        async for commits in log.follow(after=0, events=(DeliveryReceived, DeliveryProcessed)):
+            for event in (each.data for commit in commits for each in commit.events):
+                if isinstance(event, DeliveryReceived) and event.provider_id in ids:
+                    received[event.provider_id].append(event.delivery_id)
+                elif isinstance(event, DeliveryProcessed):
+                    processed[event.delivery_id] += 1
+            if not commits and all(map(processed.get, chain.from_iterable(received.values()))):
+                break
+    await client.close()
+    return {
+        each: (len(found), sum(processed[delivery_id] for delivery_id in found))
+        for each, found in received.items()
+    }

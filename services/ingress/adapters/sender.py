@@ -6,6 +6,7 @@ same id, by which its receiver knows it.
 """
 
 import asyncio
+import ssl
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -227,8 +228,10 @@ class Sender:
         return webhook
 
 
-def sending_client() -> httpx2.AsyncClient:
+def sending_client(trusted: ssl.SSLContext | None = None) -> httpx2.AsyncClient:
     """A client that goes where it is sent and nowhere else.
+
+    trusted   whose certificates are believed; None: those the world believes
 
     Connections are not kept: one that was made to an address for one name would otherwise serve
     another name at the same address, whose certificate nobody has looked at.
@@ -236,6 +239,7 @@ def sending_client() -> httpx2.AsyncClient:
     return httpx2.AsyncClient(
         follow_redirects=False,
         trust_env=False,
+        verify=True if trusted is None else trusted,
         timeout=ATTEMPT_SECONDS,
         limits=httpx2.Limits(max_connections=UNDER_WAY_MAX, max_keepalive_connections=0),
     )
