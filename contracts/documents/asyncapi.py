@@ -62,8 +62,10 @@ class _Document:
     """What the document is put together from."""
 
     def __init__(self, messages: Registry) -> None:
-        commands, events = list(messages.commands.values()), list(messages.events.values())
-        queries = list(messages.queries.values())
+        # By name: contracts import each other, so their order is nobody's.
+        commands = [each for _, each in sorted(messages.commands.items())]
+        events = [each for _, each in sorted(messages.events.items())]
+        queries = [each for _, each in sorted(messages.queries.items())]
         self.schemas = Components([*commands, *events, *queries])
         self.channels: Json = {}
         self.operations: Json = {}

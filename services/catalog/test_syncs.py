@@ -167,7 +167,18 @@ async def test_gets_over_a_fault_when_it_passes(
     assert len(shows.result["shows"]) == PAST_SHOWS
 
 
-@pytest.mark.parametrize("fault", ["html", "large"])
+async def test_gets_over_faults_of_every_partner(
+    sandbox: RunningSandbox, synced: RunningCatalog
+) -> None:
+    for name in ("ticketmaster", "spotify", "luma", "ics"):
+        for fault in ("limited", "broken", "truncated"):
+            await sandbox.order(name, fault, retry_after=0)
+    syncs = [TICKETS, RECORDS, GATHERINGS_OF_BAND, FEED]
+    for ended in await asyncio.gather(*(sync(synced, each) for each in syncs)):
+        assert (ended["status"], ended["refused"]) == ("finished", 0), ended
+
+
+@pytest.mark.parametrize("fault", ["html", "large", "garbage"])
 async def test_leaves_out_the_page_alone_when_it_cannot_be_read(
     sandbox: RunningSandbox, synced: RunningCatalog, fault: str
 ) -> None:
