@@ -5,37 +5,28 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from contracts.catalog import GetShow, Kind, ListArtists, ListShows, ListSongs
+from contracts.catalog import GetShow, Kind, ListArtists, ListShows, ListSongs, id_of
 from contracts.catalog_gatherings import ListGatherings
 from contracts.catalog_identity import GetSayings, ListDisputes, MergeRecords, SplitRecords
 from contracts.catalog_syncs import (
-    BeginSync,
     GetSync,
     ListQuotas,
-    PageMark,
     Partner,
     Scope,
     StartSync,
     sync_id_of,
 )
 from libs.eventlog import JetStreamLog
-from libs.kernel.clock import system_clock
 from libs.kernel.messages import service_caller
 from libs.testkit.services import bus_of, running_services
 from libs.testkit.stack import RunningDatabase, RunningNats
 from libs.testkit.waiting import eventually
 from services.catalog.adapters.aftermath import fetch_setlist
-from services.catalog.adapters.partners.page import Page, Source
-from services.catalog.adapters.partners.trouble import Limited
-from services.catalog.adapters.quotas import QuotaBook
-from services.catalog.adapters.syncing import Syncing
 from services.catalog.cli.sandboxes.world import (
     BAND_ATTRACTION,
     BAND_MBID,
@@ -50,7 +41,6 @@ from services.catalog.cli.sandboxes.world import (
     hex_of,
 )
 from services.catalog.conftest import TODAY, RunningCatalog, RunningSandbox, delete_log
-from services.catalog.domain.syncs import Target
 
 pytestmark = pytest.mark.connected
 
@@ -253,6 +243,15 @@ async def test_tells_two_partners_words_of_one_artist_as_one(
     assert band["songs"] == 30
     assert band["external_ids"]["musicbrainz"] == BAND_MBID
     assert band["external_ids"]["ticketmaster"] == BAND_ATTRACTION
+    said = await synced.bus.ask(
+        GetSayings(kind=Kind.ARTIST, record_id=band["artist_id"]), caller=CALLER
+    )
+    own = {each["source"]: each["own_id"] for each in said.result["sources"]}
+    assert own == {
+        "setlistfm": id_of(Kind.ARTIST, "musicbrainz", BAND_MBID),
+        "ticketmaster": id_of(Kind.ARTIST, "ticketmaster", BAND_ATTRACTION),
+        "spotify": id_of(Kind.ARTIST, "spotify", BAND_SPOTIFY),
+    }
     shows = (await synced.bus.ask(ListShows(limit=200), caller=CALLER)).result["shows"]
     assert len({show["venue_id"] for show in shows}) == len(VENUES)
     tonight = shows[COMING_SHOWS - 1]
@@ -362,78 +361,6 @@ async def until_finished(catalog: RunningCatalog) -> dict[str, Any]:
 
     await eventually(is_finished, timeout_seconds=ENDS_SECONDS)
     return found[-1]
-
-
-class Circle:
-    """A partner whose pages lead back to the first one."""
-
-    lists_past = True
-
-    def first(self, _target: Target) -> str:
-        return "1"
-
-    def artist_id(self, _target: Target) -> str | None:
-        return None
-
-    def after(self, _cursor: str) -> str | None:
-        return None
-
-    async def page(
-        self, _target: Target, cursor: str, _mark: PageMark | None, _as_of: datetime
-    ) -> Page:
-        return Page(next="2" if cursor == "1" else "1")
-
-
-@pytest.fixture
-async def without_worker(
-    nats_server: RunningNats, database: RunningDatabase
-) -> AsyncIterator[RunningCatalog]:
-    """A catalog whose syncs nobody runs but the test."""
-    await delete_log(nats_server)
-    parts = ["catalog.owner", "catalog.projections", "catalog.queries"]
-    async with (
-        running_services(parts, nats_server, database),
-        bus_of("catalog", nats_server) as bus,
-    ):
-        yield RunningCatalog(bus, await JetStreamLog.open(bus.connection, "catalog"))
-
-
-async def test_ends_when_pages_go_in_a_circle(without_worker: RunningCatalog) -> None:
-    started = await without_worker.bus.send(StartSync(sync_id=BAND), caller=CALLER)
-    sources: dict[Partner, Source] = {Partner.SETLISTFM: Circle()}
-    syncing = Syncing(without_worker.bus, sources, system_clock, "wrk_test")
-    await syncing.run(BAND)
-    ended = await over(without_worker, BAND, started["position"])
-    assert (ended["status"], ended["pages"]) == ("failed", 2)
-    assert ended["reason"] == "its pages go in a circle: 1 again"
-
-
-async def test_says_that_there_are_no_credentials(without_worker: RunningCatalog) -> None:
-    started = await without_worker.bus.send(StartSync(sync_id=BAND), caller=CALLER)
-    await Syncing(without_worker.bus, {}, system_clock, "wrk_test").run(BAND)
-    ended = await over(without_worker, BAND, started["position"])
-    assert ended["reason"] == "setlistfm has no credentials here"
-
-
-async def test_leaves_a_sync_alone_that_another_worker_has(without_worker: RunningCatalog) -> None:
-    await without_worker.bus.send(StartSync(sync_id=BAND), caller=CALLER)
-    begin = BeginSync(sync_id=BAND, run="1", worker="wrk_other")
-    await without_worker.bus.send(begin, caller=CALLER)
-    position = await without_worker.log.last_position()
-    await Syncing(without_worker.bus, {}, system_clock, "wrk_test").run(BAND)
-    assert await without_worker.log.last_position() == position
-
-
-async def test_waits_for_the_next_day_when_our_own_quota_is_spent(
-    without_worker: RunningCatalog,
-) -> None:
-    book = QuotaBook(without_worker.bus, Partner.SETLISTFM, 3, system_clock)
-    for _ in range(3):
-        await book.take()
-    with pytest.raises(Limited) as limited:
-        await QuotaBook(without_worker.bus, Partner.SETLISTFM, 3, system_clock).take()
-    assert limited.value.retry_after_seconds is not None
-    assert 0 < limited.value.retry_after_seconds <= 86_400
 
 
 async def test_shows_disputes_and_ends_them_by_merging_splitting_and_saying_so(
