@@ -232,7 +232,7 @@ class AdvanceSync(Command[SyncReceipt]):
     page      the cursor it was read at
     next      the cursor of the next one; None at the end
     of        how many pages there seem to be, when the partner says so
-    mark      None for a page that could not be read
+    mark      None for a page of which not everything could be read
     """
 
     sync_id: SyncId

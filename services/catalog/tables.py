@@ -21,10 +21,11 @@ metadata = MetaData()
 syncs_metadata = MetaData()
 
 
-def _searchable(table: str, key: Column[str]) -> tuple[Index, Index]:
-    """Indexes to find a folded name by its words, and by what is like it."""
+def _searchable(table: str, key: Column[str]) -> tuple[Index, ...]:
+    """Indexes to find a folded name as it is, by its words, and by what is like it."""
     words = text(f"to_tsvector('simple', {key.name})")
     return (
+        Index(f"{table}_key", key),
         Index(f"{table}_words", words, postgresql_using="gin"),
         Index(
             f"{table}_like",

@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import date, time, timedelta
 
 from contracts.catalog import (
+    ArtistAdded,
+    ArtistChanged,
     RecordUnheardOf,
     RegisterVenue,
     ScheduleShow,
@@ -17,6 +19,7 @@ from contracts.catalog import (
     VenueNoted,
 )
 from contracts.catalog_identity import (
+    ForgetArtist,
     ForgetShow,
     IdentityReceipt,
     IntoItself,
@@ -26,7 +29,7 @@ from contracts.catalog_identity import (
     SplitRecords,
 )
 from libs.testkit.spec import NOW, ORIGIN, DeciderSpec
-from services.catalog.domain import IDENTITY, SHOW, VENUE
+from services.catalog.domain import ARTIST, IDENTITY, SHOW, VENUE
 from services.catalog.domain.matching import Place, contradict, is_same_place, kilometres
 from services.catalog.domain.names import fold
 
@@ -166,6 +169,21 @@ def test_forgets_what_was_said_of_something_else() -> None:
     assert (state.known.local_time, state.known.tour) == (None, "Tides")
     assert state.known.external_ids == {"setlistfm": "63de4613"}
     assert set(state.said) == {"setlistfm"}
+
+
+def test_keeps_an_id_that_another_source_has_for_it_too() -> None:
+    both = {"musicbrainz": "1", "ticketmaster": "2"}
+    added = ArtistAdded(
+        artist_id="art_1", name="A", external_ids={"musicbrainz": "1"}, source="setlistfm"
+    )
+    told = ArtistChanged(artist_id="art_1", external_ids=both, source="ticketmaster", withdrawn=[])
+    forgotten = ArtistChanged(
+        artist_id="art_1", source="ticketmaster", withdrawn=["external_ids.ticketmaster"]
+    )
+    artist = DeciderSpec(ARTIST, origin=SERVICE)
+    forget = ForgetArtist(artist_id="art_1", source="ticketmaster")
+    artist.given(added, told).when(forget).then(forgotten)
+    artist.given(added, told, forgotten).when(forget).then()
 
 
 # ---------------------------------------------------------------------------------- identity

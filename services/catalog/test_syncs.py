@@ -5,37 +5,28 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from contracts.catalog import GetShow, Kind, ListArtists, ListShows, ListSongs
+from contracts.catalog import GetShow, Kind, ListArtists, ListShows, ListSongs, id_of
 from contracts.catalog_gatherings import ListGatherings
 from contracts.catalog_identity import GetSayings, ListDisputes, MergeRecords, SplitRecords
 from contracts.catalog_syncs import (
-    BeginSync,
     GetSync,
     ListQuotas,
-    PageMark,
     Partner,
     Scope,
     StartSync,
     sync_id_of,
 )
 from libs.eventlog import JetStreamLog
-from libs.kernel.clock import system_clock
 from libs.kernel.messages import service_caller
 from libs.testkit.services import bus_of, running_services
 from libs.testkit.stack import RunningDatabase, RunningNats
 from libs.testkit.waiting import eventually
 from services.catalog.adapters.aftermath import fetch_setlist
-from services.catalog.adapters.partners.page import Page, Source
-from services.catalog.adapters.partners.trouble import Limited
-from services.catalog.adapters.quotas import QuotaBook
-from services.catalog.adapters.syncing import Syncing
 from services.catalog.cli.sandboxes.world import (
     BAND_ATTRACTION,
     BAND_MBID,
@@ -50,7 +41,6 @@ from services.catalog.cli.sandboxes.world import (
     hex_of,
 )
 from services.catalog.conftest import TODAY, RunningCatalog, RunningSandbox, delete_log
-from services.catalog.domain.syncs import Target
 
 pytestmark = pytest.mark.connected
 
@@ -167,7 +157,39 @@ async def test_gets_over_a_fault_when_it_passes(
     assert len(shows.result["shows"]) == PAST_SHOWS
 
 
-@pytest.mark.parametrize("fault", ["html", "large"])
+async def test_gets_over_faults_of_every_partner(
+    sandbox: RunningSandbox, synced: RunningCatalog
+) -> None:
+    for name in ("ticketmaster", "spotify", "luma", "ics"):
+        for fault in ("limited", "broken", "html" if name == "ics" else "truncated"):
+            await sandbox.order(name, fault, retry_after=0)
+    syncs = [TICKETS, RECORDS, GATHERINGS_OF_BAND, FEED]
+    for ended in await asyncio.gather(*(sync(synced, each) for each in syncs)):
+        assert (ended["status"], ended["refused"]) == ("finished", 0), ended
+
+
+async def test_marks_nothing_as_missing_while_something_cannot_be_read(
+    sandbox: RunningSandbox, synced: RunningCatalog
+) -> None:
+    await sync(synced, BAND)
+    await sync(synced, FEED)
+    shows = (await synced.bus.ask(ListShows(limit=200), caller=CALLER)).result["shows"]
+    damaged, gone = (show["external_ids"]["setlistfm"] for show in shows[:2])
+    await sandbox.change("setlistfm", damaged, {"eventDate": "99-99-2026"})
+    await sandbox.change("setlistfm", gone, None)
+    ended = await sync(synced, BAND)
+    assert (ended["status"], ended["refused"], ended["missing"]) == ("finished", 1, 0)
+    await sandbox.order("ics", "truncated")
+    await sandbox.change("ics", "evt-Sandbox0000", {"SUMMARY": "Another name"})
+    cut = await sync(synced, FEED)
+    assert (cut["status"], cut["missing"]) == ("finished", 0)
+    assert cut["refusals"][0]["reason"] == "the calendar has no end, so events may be missing"
+    await sandbox.change("setlistfm", damaged, {})
+    mended = await sync(synced, BAND)
+    assert (mended["refused"], mended["missing"]) == (0, 1)
+
+
+@pytest.mark.parametrize("fault", ["html", "large", "garbage"])
 async def test_leaves_out_the_page_alone_when_it_cannot_be_read(
     sandbox: RunningSandbox, synced: RunningCatalog, fault: str
 ) -> None:
@@ -221,6 +243,15 @@ async def test_tells_two_partners_words_of_one_artist_as_one(
     assert band["songs"] == 30
     assert band["external_ids"]["musicbrainz"] == BAND_MBID
     assert band["external_ids"]["ticketmaster"] == BAND_ATTRACTION
+    said = await synced.bus.ask(
+        GetSayings(kind=Kind.ARTIST, record_id=band["artist_id"]), caller=CALLER
+    )
+    own = {each["source"]: each["own_id"] for each in said.result["sources"]}
+    assert own == {
+        "setlistfm": id_of(Kind.ARTIST, "musicbrainz", BAND_MBID),
+        "ticketmaster": id_of(Kind.ARTIST, "ticketmaster", BAND_ATTRACTION),
+        "spotify": id_of(Kind.ARTIST, "spotify", BAND_SPOTIFY),
+    }
     shows = (await synced.bus.ask(ListShows(limit=200), caller=CALLER)).result["shows"]
     assert len({show["venue_id"] for show in shows}) == len(VENUES)
     tonight = shows[COMING_SHOWS - 1]
@@ -330,78 +361,6 @@ async def until_finished(catalog: RunningCatalog) -> dict[str, Any]:
 
     await eventually(is_finished, timeout_seconds=ENDS_SECONDS)
     return found[-1]
-
-
-class Circle:
-    """A partner whose pages lead back to the first one."""
-
-    lists_past = True
-
-    def first(self, _target: Target) -> str:
-        return "1"
-
-    def artist_id(self, _target: Target) -> str | None:
-        return None
-
-    def after(self, _cursor: str) -> str | None:
-        return None
-
-    async def page(
-        self, _target: Target, cursor: str, _mark: PageMark | None, _as_of: datetime
-    ) -> Page:
-        return Page(next="2" if cursor == "1" else "1")
-
-
-@pytest.fixture
-async def without_worker(
-    nats_server: RunningNats, database: RunningDatabase
-) -> AsyncIterator[RunningCatalog]:
-    """A catalog whose syncs nobody runs but the test."""
-    await delete_log(nats_server)
-    parts = ["catalog.owner", "catalog.projections", "catalog.queries"]
-    async with (
-        running_services(parts, nats_server, database),
-        bus_of("catalog", nats_server) as bus,
-    ):
-        yield RunningCatalog(bus, await JetStreamLog.open(bus.connection, "catalog"))
-
-
-async def test_ends_when_pages_go_in_a_circle(without_worker: RunningCatalog) -> None:
-    started = await without_worker.bus.send(StartSync(sync_id=BAND), caller=CALLER)
-    sources: dict[Partner, Source] = {Partner.SETLISTFM: Circle()}
-    syncing = Syncing(without_worker.bus, sources, system_clock, "wrk_test")
-    await syncing.run(BAND)
-    ended = await over(without_worker, BAND, started["position"])
-    assert (ended["status"], ended["pages"]) == ("failed", 2)
-    assert ended["reason"] == "its pages go in a circle: 1 again"
-
-
-async def test_says_that_there_are_no_credentials(without_worker: RunningCatalog) -> None:
-    started = await without_worker.bus.send(StartSync(sync_id=BAND), caller=CALLER)
-    await Syncing(without_worker.bus, {}, system_clock, "wrk_test").run(BAND)
-    ended = await over(without_worker, BAND, started["position"])
-    assert ended["reason"] == "setlistfm has no credentials here"
-
-
-async def test_leaves_a_sync_alone_that_another_worker_has(without_worker: RunningCatalog) -> None:
-    await without_worker.bus.send(StartSync(sync_id=BAND), caller=CALLER)
-    begin = BeginSync(sync_id=BAND, run="1", worker="wrk_other")
-    await without_worker.bus.send(begin, caller=CALLER)
-    position = await without_worker.log.last_position()
-    await Syncing(without_worker.bus, {}, system_clock, "wrk_test").run(BAND)
-    assert await without_worker.log.last_position() == position
-
-
-async def test_waits_for_the_next_day_when_our_own_quota_is_spent(
-    without_worker: RunningCatalog,
-) -> None:
-    book = QuotaBook(without_worker.bus, Partner.SETLISTFM, 3, system_clock)
-    for _ in range(3):
-        await book.take()
-    with pytest.raises(Limited) as limited:
-        await QuotaBook(without_worker.bus, Partner.SETLISTFM, 3, system_clock).take()
-    assert limited.value.retry_after_seconds is not None
-    assert 0 < limited.value.retry_after_seconds <= 86_400
 
 
 async def test_shows_disputes_and_ends_them_by_merging_splitting_and_saying_so(

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import orjson
 
-from contracts.catalog import GetShow, Outcome, ScheduleShow
+from contracts.catalog import GetShow, Outcome, RecordUnheardOf, ScheduleShow, ShowNotFound
 from contracts.catalog_gatherings import MissGathering, RegisterGathering
 from contracts.catalog_stage import MissShow
 from contracts.catalog_syncs import (
@@ -154,6 +154,7 @@ class Syncing:
             told, seen, new_mark = await self._tell(page, mark, identities, position)
             position = max(position, told.position)
             unseen -= set(seen)
+            is_whole = is_whole and page.is_whole
             await self._send(
                 AdvanceSync(
                     sync_id=sync_id,
@@ -163,7 +164,7 @@ class Syncing:
                     of=page.of,
                     tally=told.tally(),
                     refusals=[_refused(each) for each in told.refusals[:REFUSALS_MAX]],
-                    mark=replace(new_mark, next=page.next),
+                    mark=replace(new_mark, next=page.next) if page.is_whole else None,
                 )
             )
             cursor = page.next
@@ -245,13 +246,23 @@ class Syncing:
                 miss = MissShow(show_id=record_id, source=target.partner.value)
             else:
                 continue
-            answer = await self._send(miss)
+            try:
+                answer = await self._send(miss)
+            except RemoteProblem as problem:
+                if problem.document.get("code") != RecordUnheardOf.code:
+                    raise
+                continue  # It was split or forgotten: the source has no word in it any more.
             missing += answer["outcome"] != Outcome.UNCHANGED
         return missing
 
     async def _is_to_come(self, show_id: str) -> bool:
         """Whether a show is still ahead, by its day."""
-        answer = await self._bus.ask(GetShow(show_id=show_id), caller=CALLER)
+        try:
+            answer = await self._bus.ask(GetShow(show_id=show_id), caller=CALLER)
+        except RemoteProblem as problem:
+            if problem.document.get("code") != ShowNotFound.code:
+                raise
+            return False  # It was merged into another.
         day: str = answer.result["show"]["local_date"]
         return day >= self._clock().date().isoformat()
 

@@ -5,6 +5,7 @@ import sys
 from typing import Annotated, Any
 
 import orjson
+import stamina
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -14,11 +15,12 @@ from libs.bus import Bus
 from libs.chassis.command_line import running_bus
 from libs.chassis.secrets import SecretMissing
 from libs.chassis.settings import SettingsInvalid
-from libs.kernel.errors import BacklineError
+from libs.kernel.errors import BacklineError, RemoteProblem, Unavailable
 from libs.kernel.messages import service_caller
 
 EXIT_FAILED = 1
 LOOK_SECONDS = 0.25
+AWAY_SECONDS_MAX = 120.0
 
 _CALLER = service_caller("catalog")
 _OVER = frozenset({"finished", "failed", "waiting", "stopped"})
@@ -90,11 +92,28 @@ async def _watched(
     position = (await bus.send(command, caller=_CALLER))["position"]
     task = progress.add_task(name, total=None)
     while True:
-        answer = await bus.ask(GetSync(sync_id=name), caller=_CALLER, after=position)
-        progress.update(task, completed=answer.result["pages"], total=answer.result["of"])
-        if answer.result["status"] in _OVER:
-            return answer.result
+        stands = await _stands(bus, name, position)
+        progress.update(task, completed=stands["pages"], total=stands["of"])
+        if stands["status"] in _OVER:
+            return stands
         await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _stands(bus: Bus, name: str, position: int) -> dict[str, Any]:
+    """How a sync stands. A catalog that is started again meanwhile is waited for."""
+    async for attempt in stamina.retry_context(
+        on=_is_away, attempts=None, timeout=AWAY_SECONDS_MAX, wait_initial=0.2, wait_max=2.0
+    ):
+        with attempt:
+            answer = await bus.ask(GetSync(sync_id=name), caller=_CALLER, after=position)
+            return answer.result
+    raise AssertionError("stamina raises when its time is up")
+
+
+def _is_away(error: Exception) -> bool:
+    if isinstance(error, RemoteProblem):
+        return error.document.get("kind") == Unavailable.kind
+    return isinstance(error, Unavailable)
 
 
 async def _stopped(bus: Bus, name: str) -> dict[str, Any]:

@@ -105,7 +105,13 @@ class Shape:
         if before is None:
             return []
         gone = said_in(before, self.key).keys() - {EXTERNAL_IDS}
-        ids = [f"{EXTERNAL_IDS}.{each}" for each in getattr(before, EXTERNAL_IDS)]
+        others = {
+            each
+            for other, saying in state.said.items()
+            if other != source
+            for each in getattr(saying, EXTERNAL_IDS)
+        }
+        ids = [f"{AN_ID}{each}" for each in getattr(before, EXTERNAL_IDS) if each not in others]
         return self.news(getattr(command, self.key), state, source, None, {}, gone, ids)
 
     def news(

@@ -204,7 +204,7 @@ def _like_show(probe: Probe) -> Select[Any]:
 
 
 def _of_artist(table: Table, probe: Probe) -> ColumnElement[bool]:
-    return is_part_of(Kind.ARTIST, table.c.artist_id, literal(probe.artist_id))
+    return is_part_of(Kind.ARTIST, table.c.artist_id, probe.artist_id)
 
 
 def _place(probe: Probe) -> Place:

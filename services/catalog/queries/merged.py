@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, literal, or_, select
+from sqlalchemy import ColumnElement, Text, func, literal, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.catalog import Kind
@@ -16,13 +16,11 @@ def whole_of(kind: Kind, record_id: ColumnElement[Any]) -> ColumnElement[Any]:
     return func.coalesce(into.scalar_subquery(), record_id)
 
 
-def is_part_of(
-    kind: Kind, record_id: ColumnElement[Any], whole: ColumnElement[Any]
-) -> ColumnElement[bool]:
-    """Whether a record is another, or was merged into it."""
+def is_part_of(kind: Kind, record_id: ColumnElement[Any], whole: str | None) -> ColumnElement[bool]:
+    """Whether a record is another, or was merged into it. (In a way that indexes serve.)"""
     found = aliases.alias()
     merged = select(found.c.record_id).where(found.c.kind == kind.value, found.c.into_id == whole)
-    return or_(record_id == whole, record_id.in_(merged))
+    return record_id.in_(union_all(select(literal(whole, Text)), merged))
 
 
 def stands_alone(kind: Kind, record_id: ColumnElement[Any]) -> ColumnElement[bool]:

@@ -12,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter
-from sqlalchemy import RowMapping, Select, func, literal, select, text
+from sqlalchemy import ColumnElement, RowMapping, Select, Table, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.catalog import (
@@ -49,7 +49,16 @@ from libs.kernel.messages import Caller
 from libs.readmodel import Queries, Reading
 from services.catalog.queries.merged import is_part_of, stands_alone, whole_id, whole_of
 from services.catalog.queries.pages import Order, next_cursor, rows_of, sorted_page, view_of
-from services.catalog.tables import artists, performances, plays, setlists, shows, songs, venues
+from services.catalog.tables import (
+    aliases,
+    artists,
+    performances,
+    plays,
+    setlists,
+    shows,
+    songs,
+    venues,
+)
 
 _BY_NAME = Order((func.lower(artists.c.name), artists.c.artist_id), TypeAdapter(tuple[str, str]))
 _BY_DAY = Order(
@@ -67,16 +76,22 @@ _BY_PLAYS = Order(
 # ---------------------------------------------------------------------------------- artists
 
 
-_SHOWS_OF, _SONGS_OF = (
-    select(func.count())
-    .where(is_part_of(Kind.ARTIST, table.c.artist_id, artists.c.artist_id), stands_alone(kind, key))
-    .scalar_subquery()
-    for table, kind, key in (
-        (shows, Kind.SHOW, shows.c.show_id),
-        (songs, Kind.SONG, songs.c.song_id),
+def _how_many(table: Table, kind: Kind) -> ColumnElement[int]:
+    """How many shows or songs an artist has, and those that were merged into them."""
+    counted = select(func.count()).where(stands_alone(kind, table.primary_key.columns[0]))
+    merged = aliases.alias()
+    own = counted.where(table.c.artist_id == artists.c.artist_id)
+    others = counted.select_from(table.join(merged, table.c.artist_id == merged.c.record_id)).where(
+        merged.c.kind == Kind.ARTIST.value, merged.c.into_id == artists.c.artist_id
     )
+    return own.scalar_subquery() + others.scalar_subquery()
+
+
+_ARTISTS = select(
+    artists,
+    _how_many(shows, Kind.SHOW).label("shows"),
+    _how_many(songs, Kind.SONG).label("songs"),
 )
-_ARTISTS = select(artists, _SHOWS_OF.label("shows"), _SONGS_OF.label("songs"))
 
 
 async def list_artists(query: ListArtists, _caller: Caller, connection: AsyncConnection) -> Artists:
@@ -129,9 +144,7 @@ async def list_shows(query: ListShows, _caller: Caller, connection: AsyncConnect
     """Shows of one artist or of all, by day."""
     statement, order = _SHOWS.where(stands_alone(Kind.SHOW, shows.c.show_id)), _BY_DAY_DOWN
     if query.artist_id is not None:
-        statement = statement.where(
-            is_part_of(Kind.ARTIST, shows.c.artist_id, literal(query.artist_id))
-        )
+        statement = statement.where(is_part_of(Kind.ARTIST, shows.c.artist_id, query.artist_id))
     if query.when is When.UPCOMING:
         statement, order = statement.where(shows.c.local_date >= _FIRST_DAY_NOT_OVER), _BY_DAY
     elif query.when is When.PAST:
@@ -244,9 +257,7 @@ async def list_songs(query: ListSongs, _caller: Caller, connection: AsyncConnect
     order = _BY_PLAYS if query.order is SongOrder.MOST_PLAYED else _BY_TITLE
     statement = _SONGS.where(stands_alone(Kind.SONG, songs.c.song_id))
     if query.artist_id is not None:
-        statement = statement.where(
-            is_part_of(Kind.ARTIST, songs.c.artist_id, literal(query.artist_id))
-        )
+        statement = statement.where(is_part_of(Kind.ARTIST, songs.c.artist_id, query.artist_id))
     page = _with_last_played(sorted_page(statement, order, query.limit, query.after))
     rows = await rows_of(connection, page)
     return Songs(
@@ -272,7 +283,7 @@ async def get_candidates(
     if artist_id is None:
         raise ShowNotFound(query.show_id)
     of_artist = _SONGS.where(
-        is_part_of(Kind.ARTIST, songs.c.artist_id, literal(artist_id)),
+        is_part_of(Kind.ARTIST, songs.c.artist_id, artist_id),
         stands_alone(Kind.SONG, songs.c.song_id),
     )
     rows = await rows_of(

@@ -1,5 +1,6 @@
 """Questions about who says what of a record, and where sources disagree."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -17,11 +18,14 @@ from contracts.catalog_identity import (
     Sayings,
     SourceSaying,
 )
+from contracts.catalog_syncs import Partner
 from libs.kernel.messages import Caller
 from libs.readmodel import Queries, Reading
 from services.catalog.domain.precedence import rank
 from services.catalog.queries.pages import Order, next_cursor, rows_of, sorted_page
 from services.catalog.tables import aliases, identities, sayings
+
+MUSICBRAINZ = "musicbrainz"
 
 
 async def get_sayings(query: GetSayings, _caller: Caller, connection: AsyncConnection) -> Sayings:
@@ -50,8 +54,8 @@ async def get_sayings(query: GetSayings, _caller: Caller, connection: AsyncConne
         sources=[
             SourceSaying(
                 source=row["source"],
-                external_id=(external_id := called.get(row["source"])),
-                own_id=external_id and id_of(query.kind, row["source"], external_id),
+                external_id=called.get(row["source"]),
+                own_id=_own_id(query.kind, row["source"], called),
                 fields=[
                     FieldSaying(
                         field=name,
@@ -65,6 +69,16 @@ async def get_sayings(query: GetSayings, _caller: Caller, connection: AsyncConne
             for row in said
         ],
     )
+
+
+def _own_id(kind: Kind, source: str, called: Mapping[str, str]) -> str | None:
+    """The record that a source's own words would make: by its id for the thing, or by that of
+    MusicBrainz, where it has its artists from.
+    """
+    is_by_musicbrainz = kind is Kind.ARTIST and source == Partner.SETLISTFM
+    authority = MUSICBRAINZ if is_by_musicbrainz and MUSICBRAINZ in called else source
+    external_id = called.get(authority)
+    return None if external_id is None else id_of(kind, authority, external_id)
 
 
 async def _called(query: GetSayings, connection: AsyncConnection) -> dict[str, str]:

@@ -161,9 +161,7 @@ async def list_tours(query: ListTours, _caller: Caller, connection: AsyncConnect
         .group_by(artist_id, shows.c.tour)
     )
     if query.artist_id is not None:
-        grouped = grouped.where(
-            is_part_of(Kind.ARTIST, shows.c.artist_id, literal(query.artist_id))
-        )
+        grouped = grouped.where(is_part_of(Kind.ARTIST, shows.c.artist_id, query.artist_id))
     found = grouped.subquery()
     order = Order(
         (found.c.last_day, found.c.artist_id, found.c.name), _TOUR_CURSOR, descending=True

@@ -118,11 +118,13 @@ class Http:
         params: Mapping[str, str | int] | None = None,
         headers: Mapping[str, str] | None = None,
         mark: PageMark | None = None,
+        check: Callable[[Reply], object] = Reply.json,
     ) -> Reply:
         """Ask for a page. What fails is asked again, a few times.
 
         path    below the partner's address
         mark    of the page as it was read before: then only for what has changed
+        check   raises Garbled for an answer that is none
         raises  the troubles
         """
         asked = dict(headers or {})
@@ -131,7 +133,7 @@ class Http:
         if mark is not None and mark.last_modified is not None:
             asked["if-modified-since"] = mark.last_modified
         request = self._client.build_request("GET", path, params=dict(params or {}), headers=asked)
-        return await self._patiently(request, expects_json="json" in asked.get("accept", "json"))
+        return await self._patiently(request, check)
 
     async def post_form(
         self, path: str, form: Mapping[str, str], auth: tuple[str, str]
@@ -140,17 +142,17 @@ class Http:
         basic = httpx2.BasicAuth(*auth)
         request = self._client.build_request("POST", path, data=dict(form))
         request = next(basic.sync_auth_flow(request))
-        return (await self._patiently(request, expects_json=True)).json()
+        return (await self._patiently(request, Reply.json)).json()
 
-    async def _patiently(self, request: httpx2.Request, *, expects_json: bool) -> Reply:
+    async def _patiently(self, request: httpx2.Request, check: Callable[[Reply], object]) -> Reply:
         wait = self._manners.retry_seconds
         for attempt in range(1, ATTEMPTS_MAX + 1):
             await self._manners.take()
             await self._pace.wait()
             try:
                 reply = await self._once(request)
-                if expects_json and not reply.is_unchanged:
-                    reply.json()
+                if not reply.is_unchanged:
+                    check(reply)
                 return reply
             except (Away, Limited, Garbled) as trouble:
                 seconds = trouble.retry_after_seconds or wait

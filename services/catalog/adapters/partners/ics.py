@@ -26,6 +26,7 @@ from services.catalog.adapters.findings import (
     Fact,
     Finding,
     Part,
+    Refusal,
     Unreadable,
     Where,
     clean,
@@ -46,6 +47,9 @@ _EVENT = re.compile(r"^BEGIN:VEVENT[ \t]*$.*?^END:VEVENT[ \t]*$", _FLAGS)
 _ZONE = re.compile(r"^BEGIN:VTIMEZONE[ \t]*$.*?^END:VTIMEZONE[ \t]*$", _FLAGS)
 _PROPERTY = r"^{}(?:;[^:\n]*)?:(.*)$"
 _LUMA_UID = re.compile(r"(evt-[A-Za-z0-9]+)(@events\.lu\.ma)?")
+_EVENT_: Final = "event "
+"""Begins the refusal of a whole event."""
+
 _ADDRESS = re.compile(r"https?://\S+")
 _STATUS: Final = {
     "CONFIRMED": GatheringStatus.SCHEDULED,
@@ -80,11 +84,21 @@ class Ics:
         if feed is None:
             raise Absent(f"no feed is called {target.external_id} in the settings")
         http, path = feed
-        reply = await http.get(path, headers={"accept": "text/calendar"}, mark=mark)
+        reply = await http.get(
+            path,
+            headers={"accept": "text/calendar"},
+            mark=mark,
+            check=lambda reply: _written(reply.body),
+        )
         if reply.is_unchanged:
             return Page(is_unchanged=True, mark=reply.mark())
         findings = list(read_feed(reply.body, target.external_id, as_of))
-        return Page(findings, of=1, mark=reply.mark())
+        is_whole = not any(
+            isinstance(each, Refusal)
+            and (each.part is Part.FILE or each.reason.startswith(_EVENT_))
+            for each in findings
+        )
+        return Page(findings, of=1, mark=reply.mark(), is_whole=is_whole)
 
 
 def read_feed(body: bytes, calendar: str, as_of: datetime) -> Iterator[Finding]:
@@ -92,10 +106,7 @@ def read_feed(body: bytes, calendar: str, as_of: datetime) -> Iterator[Finding]:
 
     body   UTF-8, lines as anybody ends them
     """
-    written = body.decode("utf-8-sig", errors="replace")
-    written = written.replace("\r\n", "\n").replace("\r", "\n")
-    if not written.lstrip().upper().startswith("BEGIN:VCALENDAR"):
-        raise Garbled("not a calendar: it does not begin with BEGIN:VCALENDAR")
+    written = _written(body)
     head = _EVENT.sub("", written)
     zones = "\n".join(_ZONE.findall(head))
     feed = _Feed(
@@ -116,6 +127,15 @@ def read_feed(body: bytes, calendar: str, as_of: datetime) -> Iterator[Finding]:
         reason = "the calendar has no end, so events may be missing"
         end = Where(f"{calendar}.ics", written.count("\n") + 1)
         yield Unreadable(reason).refusal(Part.FILE, end)
+
+
+def _written(body: bytes) -> str:
+    """The text of a calendar, with plain line ends. raises Garbled when it is none"""
+    written = body.decode("utf-8-sig", errors="replace")
+    written = written.replace("\r\n", "\n").replace("\r", "\n")
+    if not written.lstrip().upper().startswith("BEGIN:VCALENDAR"):
+        raise Garbled("not a calendar: it does not begin with BEGIN:VCALENDAR")
+    return written
 
 
 def _property(written: str, name: str) -> str:
@@ -155,7 +175,8 @@ class _Feed:
             event = self._parsed(block)
             yield from self._read(event, where)
         except Unreadable as error:
-            yield Unreadable(f"event {number}: {error.reason}").refusal(Part.GATHERING, where)
+            reason = f"{_EVENT_}{number}: {error.reason}"
+            yield Unreadable(reason).refusal(Part.GATHERING, where)
 
     def _parsed(self, block: str) -> Event:
         lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-", self._zones, block, "END:VCALENDAR"]

@@ -34,6 +34,7 @@ from services.catalog.adapters.partners.page import (
     Page,
     Reading,
     address,
+    are_all_read,
     degrees,
     each,
     item,
@@ -98,7 +99,8 @@ def read_page(
     except Unreadable as error:
         raise Garbled(error.reason) from None
     findings = list(read_entries(entries, calendar, f"events {cursor[:40]}", as_of))
-    return Page(findings, following, None, mark or PageMark())
+    is_whole = are_all_read(findings, RegisterGathering, len(entries))
+    return Page(findings, following, None, mark or PageMark(), is_whole=is_whole)
 
 
 def read_entries(

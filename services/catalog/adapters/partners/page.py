@@ -3,14 +3,22 @@
 What a field holds is looked at before it is believed: vendors change their schemas without a word.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from contracts.catalog_syncs import PageMark
-from services.catalog.adapters.findings import Finding, Part, Unreadable, Where, clean
+from services.catalog.adapters.findings import (
+    Fact,
+    Finding,
+    Part,
+    Telling,
+    Unreadable,
+    Where,
+    clean,
+)
 from services.catalog.domain.syncs import Target
 
 Item = dict[str, Any]
@@ -27,6 +35,8 @@ class Page:
     of            how many pages there seem to be
     mark          what the partner calls this state of the page
     is_unchanged  it is as it was when it was read before; there is nothing in it, nor a cursor
+    is_whole      every show or gathering on it could be read. While one could not, nobody can say
+                  what has disappeared
     """
 
     findings: list[Finding] = field(default_factory=list)
@@ -34,6 +44,13 @@ class Page:
     of: int | None = None
     mark: PageMark = field(default_factory=PageMark)
     is_unchanged: bool = False
+    is_whole: bool = True
+
+
+def are_all_read(findings: Iterable[Finding], kind: type[Telling], count: int) -> bool:
+    """Whether there is a fact for each of so many things."""
+    told = sum(isinstance(each, Fact) and isinstance(each.telling, kind) for each in findings)
+    return told == count
 
 
 class Source(Protocol):

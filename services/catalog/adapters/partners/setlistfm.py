@@ -48,6 +48,7 @@ from services.catalog.adapters.partners.page import (
     Page,
     Reading,
     address,
+    are_all_read,
     degrees,
     each,
     item,
@@ -135,7 +136,8 @@ def read_page(body: Item, cursor: str, as_of: datetime, mark: PageMark | None = 
     is_last = not setlists or (of is not None and int(cursor) >= of)
     findings = list(read_setlists(setlists, f"setlists p={cursor}", as_of))
     following = None if is_last else str(int(cursor) + 1)
-    return Page(findings, following, of, mark or PageMark())
+    is_whole = are_all_read(findings, ScheduleShow, len(setlists))
+    return Page(findings, following, of, mark or PageMark(), is_whole=is_whole)
 
 
 def _count(body: Item, name: str) -> int | None:

@@ -37,6 +37,7 @@ from services.catalog.adapters.partners.page import (
     Page,
     Reading,
     address,
+    are_all_read,
     day,
     degrees,
     each,
@@ -124,7 +125,9 @@ def read_page(
     total = page.get("totalPages")
     of = total if isinstance(total, int) and not isinstance(total, bool) else None
     findings = list(read_events(events, attraction_id, f"events page={cursor}", as_of))
-    return Page(findings, _next(events, of, cursor), of, mark or PageMark())
+    is_whole = are_all_read(findings, ScheduleShow, len(events))
+    following = _next(events, of, cursor)
+    return Page(findings, following, of, mark or PageMark(), is_whole=is_whole)
 
 
 def _next(events: list[Any], of: int | None, cursor: str) -> str | None:

@@ -1,0 +1,73 @@
+"""The sandbox, started as people start it; and the world in it."""
+
+import asyncio
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from libs.stack.ports import free_ports
+from libs.testkit.waiting import eventually
+from services.catalog.cli.sandboxes.world import (
+    BAND_MBID,
+    COMING_SHOWS,
+    DEAD_MBID,
+    PAST_SHOWS,
+    coming,
+    meetings,
+    played_by,
+    tracks,
+)
+from services.catalog.conftest import TODAY, RunningSandbox, sandbox
+
+__all__ = ["sandbox"]
+
+
+def test_holds_the_same_world_on_the_same_day() -> None:
+    assert played_by(BAND_MBID, TODAY) == played_by(BAND_MBID, TODAY)
+    assert len({show.setlist_id for show in played_by(BAND_MBID, TODAY)}) == PAST_SHOWS
+    assert len({show.event_id for show in coming(TODAY)}) == COMING_SHOWS
+    assert coming(TODAY)[0].local_date == TODAY
+    assert coming(TODAY + timedelta(days=1))[0].local_date == TODAY + timedelta(days=1)
+    assert len(played_by(DEAD_MBID, TODAY)) == 22
+    assert played_by("nobody", TODAY) == []
+    assert len({track.track_id for track in tracks()}) == len(tracks())
+    assert meetings(TODAY)[0].starts_at < meetings(TODAY)[-1].starts_at
+
+
+async def test_refuses_orders_that_make_no_sense(sandbox: RunningSandbox) -> None:
+    async with httpx2.AsyncClient(base_url=sandbox.url, trust_env=False) as client:
+        for body in ({"partner": "nobody", "fault": "html"}, {"partner": "luma", "fault": "x"}, 7):
+            assert (await client.put("/_sandbox/faults", json=body)).status_code == 400
+        assert (await client.get("/nobody/x")).status_code == 404
+        assert (await client.get("/_sandbox/nothing")).status_code == 404
+        await client.get("/luma/v1/calendars/events/list")
+        asked = (await client.get("/_sandbox/requests")).json()["requests"]
+        assert [(each["partner"], each["status"]) for each in asked] == [("luma", 401)]
+        assert (await client.delete("/_sandbox")).status_code == 204
+        assert (await client.get("/_sandbox/requests")).json() == {"requests": []}
+
+
+@pytest.mark.connected
+async def test_serves_when_it_is_started_from_the_command_line() -> None:
+    (port,) = free_ports(1)
+    command = (sys.executable, "-P", "-m", "libs.chassis.cli", "sandbox", "--port", str(port))
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=Path(__file__).parents[3], stdout=asyncio.subprocess.DEVNULL
+    )
+    try:
+        async with httpx2.AsyncClient(trust_env=False) as client:
+
+            async def answers() -> bool:
+                try:
+                    address = f"http://127.0.0.1:{port}/ics/harbour.ics"
+                    return (await client.get(address)).text.startswith("BEGIN:VCALENDAR")
+                except httpx2.ConnectError:
+                    return False
+
+            await eventually(answers, timeout_seconds=20)
+    finally:
+        process.terminate()
+        await process.wait()
