@@ -135,6 +135,15 @@ class ShowStatus(StrEnum):
     FINISHED = "finished"
 
 
+def _told_by_sources(status: ShowStatus) -> ShowStatus:
+    if status in {ShowStatus.LIVE, ShowStatus.FINISHED}:
+        raise ValueError("it follows from the hour of the show")
+    return status
+
+
+ToldStatus = Annotated[ShowStatus, AfterValidator(_told_by_sources)]
+
+
 class Outcome(StrEnum):
     """What a record became by what it was told."""
 
@@ -323,7 +332,7 @@ class ScheduleShow(Command[RecordReceipt]):
     time_zone: TimeZone | None = None
     number_that_day: Annotated[int, Field(ge=1, le=20)] | None = None
     venue_id: VenueId | None = None
-    status: ShowStatus | None = None
+    status: ToldStatus | None = None
     tour: Text | None = None
     url: Url | None = None
     is_listed: bool | None = None

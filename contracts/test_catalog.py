@@ -28,6 +28,13 @@ def test_takes_a_show_that_has_only_a_day_and_one_that_has_everything() -> None:
     assert whole.time_zone == "Europe/Copenhagen"
 
 
+@pytest.mark.parametrize("status", ["live", "finished"])
+def test_takes_no_word_for_what_the_clock_says(status: str) -> None:
+    with pytest.raises(ValidationError, match="it follows from the hour of the show"):
+        taken(ScheduleShow, **SHOW, status=status)
+    assert taken(ScheduleShow, **SHOW, status="postponed").status == "postponed"
+
+
 def test_puts_the_spaces_around_a_name_in_order() -> None:
     assert taken(RegisterArtist, artist_id="art_1", name="  Grateful Dead ").name == "Grateful Dead"
 
