@@ -413,7 +413,7 @@ async def play(stage: Stage, site: Site, viewers: list[Viewer]) -> None:
         actions = [stage.anything() for _ in range(stage.chance.randint(1, 3))]
         responses = await asyncio.gather(*(site.do(*action) for action in actions))
         outcomes |= {response.status_code for response in responses}
-        answers = [response.json() for response in responses]
+        answers = [each.json() for each in responses if each.status_code == 200]
         stage.keys += [answer["key_id"] for answer in answers if "key" in answer]
         if number % 9 == 5:
             lost = stage.chance.choice(viewers).connection
