@@ -391,6 +391,7 @@ class User(View):
     email: str | None = None
     email_verified: bool = False
     second_factor: bool = False
+    primary_way_in: Id | None = None
     erased_at: datetime | None = None
 
 

@@ -503,6 +503,7 @@ class Export(View):
     role: str
     registered_at: datetime
     sessions: Annotated[list[dict[str, str | None]], Field(max_length=1000)]
+    wallets: Annotated[list[dict[str, str | None]], Field(max_length=1000)]
     api_keys: Annotated[list[dict[str, str | None]], Field(max_length=1000)]
 
 

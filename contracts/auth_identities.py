@@ -334,6 +334,21 @@ class UnlinkIdentity(Command[AccountReceipt]):
     confirmation: Confirmation = ""
 
 
+@command(
+    "auth.set-primary-way-in",
+    key=Key.ACTOR,
+    access=Access.SIGNED_IN,
+    rejections=(IdentityNotFound,),
+)
+class SetPrimaryWayIn(Command[AccountReceipt]):
+    """Say by which of one's ways in one wants to be asked first.
+
+    way_id   of an identity, or of a confirmed address
+    """
+
+    way_id: Id
+
+
 # ---------------------------------------------------------------------------------- tokens
 
 
@@ -418,6 +433,14 @@ class IdentityUnlinked(Event):
 
     user_id: UserId
     identity_id: IdentityId
+
+
+@event("auth.primary_way_in_set")
+class PrimaryWayInSet(Event):
+    """By this way in a user wants to be asked first."""
+
+    user_id: UserId
+    way_id: Id
 
 
 # ---------------------------------------------------------------------------------- queries

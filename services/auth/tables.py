@@ -42,6 +42,7 @@ users = Table(
     Column("email_name", Text),
     Column("pending", Boolean, nullable=False, server_default=text("false")),
     Column("second_factor", Boolean, nullable=False),
+    Column("primary_way_in", Text),
     Column("role", Text, nullable=False),
     Column("suspended_by", Text),
     Column("banned", Boolean, nullable=False),
@@ -83,6 +84,15 @@ identities = Table(
     Column("linked_at", DateTime(timezone=True), nullable=False),
 )
 """Ways in beside addresses."""
+
+app_wallets = Table(
+    "app_wallets",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("app", Text, primary_key=True),
+    Column("address", Text),
+)
+"""Wallets that apps keep for users; those they linked themselves are identities."""
 
 sessions = Table(
     "sessions",

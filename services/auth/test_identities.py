@@ -56,7 +56,9 @@ from contracts.auth_identities import (
     IdentityUnlinked,
     PasskeyKept,
     PasskeyUsed,
+    PrimaryWayInSet,
     ProviderTokensKept,
+    SetPrimaryWayIn,
     TooManyIdentities,
     UnlinkIdentity,
 )
@@ -73,6 +75,13 @@ from contracts.auth_identities_private import (
 )
 from contracts.auth_private import UseProof
 from contracts.auth_sessions import SessionsEnded
+from contracts.auth_wallets import (
+    AssignWallet,
+    TooManyWallets,
+    WalletAssigned,
+    WalletWithdrawn,
+    WithdrawWallet,
+)
 from libs.kernel.ids import derive_id
 from libs.kernel.messages import Event
 from libs.testkit.spec import NOW, ORIGIN, DeciderSpec, Situation
@@ -352,3 +361,40 @@ def test_takes_no_second_factor_off_that_is_off_or_is_ones_own() -> None:
     account(ON).when(RESETTING, by="ann").then_rejected(OwnSecondFactor)
     account(ON).when(RESETTING, by="adm", is_suspended=True).then_rejected(ActorSuspended)
     spec.given().when(RESETTING, by="adm").then_rejected(UserUnknown)
+
+
+# ---------------------------------------------------------------------------------- wallets
+
+
+def assigning(address: str) -> AssignWallet:
+    return AssignWallet(user_id="ann", app="privy", address=address)
+
+
+ASSIGNED = WalletAssigned(user_id="ann", app="privy", address="0xab")
+
+
+def test_keeps_one_wallet_of_an_app_however_it_is_written() -> None:
+    account().when(assigning("0xAB")).then(ASSIGNED)
+    account(ASSIGNED).when(assigning("0xaB")).then_nothing()
+    account(ASSIGNED).when(assigning("0xcd")).then_rejected(TooManyWallets)
+    withdrawing = WithdrawWallet(user_id="ann", app="privy")
+    withdrawn = WalletWithdrawn(user_id="ann", app="privy")
+    account(ASSIGNED).when(withdrawing).then(withdrawn)
+    account().when(withdrawing).then_nothing()
+
+
+def test_does_not_take_an_apps_wallet_for_a_way_in() -> None:
+    spec.given(REGISTERED, linked(), ASSIGNED).when(unlinking()).then_rejected(LastWayIn)
+
+
+def test_is_asked_first_by_a_way_in_that_is_ones_own() -> None:
+    def asking(way_id: str) -> SetPrimaryWayIn:
+        return SetPrimaryWayIn(way_id=way_id)
+
+    said = PrimaryWayInSet(user_id="ann", way_id="identity-1")
+    account(linked()).when(asking("identity-1")).then(said)
+    account(linked(), said).when(asking("identity-1")).then_nothing()
+    account().when(asking("identity-9")).then_rejected(IdentityNotFound)
+    account(added(2)).when(asking("email-2")).then_rejected(IdentityNotFound)
+    gone = IdentityUnlinked(user_id="ann", identity_id="identity-1")
+    assert account(linked(), said, gone).state.primary_way_in is None

@@ -9,7 +9,7 @@ import pytest
 
 from libs.bus import Bus
 from libs.kernel.errors import RemoteProblem
-from libs.kernel.messages import NOBODY, Caller
+from libs.kernel.messages import NOBODY, Caller, service_caller
 from services.auth.conftest import Mailbox
 from services.auth.test_accounts import (
     ADMIN,
@@ -52,6 +52,19 @@ async def test_makes_a_user_of_a_wallet_at_first_sight_and_knows_it_again(bus: B
         "auth.list-identities", {}, caller=owner(again), after=again["position"]
     )
     (identity,) = listed.result["identities"]
+    ours = service_caller("catalog")
+    address = "0x" + "Ab" * 20
+    kept = await say(
+        bus, "assign-wallet", ours, user_id=first["user_id"], app="privy", address=address
+    )
+    me, after = owner(again), kept["position"]
+    wallets = await bus.ask_raw("auth.list-wallets", {}, caller=me, after=after)
+    assert [each["kind"] for each in wallets.result["wallets"]] == ["external", "app"]
+    assert wallets.result["wallets"][1]["address"] == address.lower()
+    way = {"way_id": identity["identity_id"]}
+    said = await say(bus, "set-primary-way-in", me, **way)
+    who = await bus.ask_raw("auth.get-me", {}, caller=me, after=said["position"])
+    assert who.result["primary_way_in"] == identity["identity_id"]
     assert (identity["kind"], identity["label"].lower()) == ("wallet", wallet.address)
 
 

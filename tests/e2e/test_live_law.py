@@ -78,6 +78,7 @@ class Stage:
             "auth.get-me": {},
             "auth.list-emails": {},
             "auth.list-identities": {},
+            "auth.list-wallets": {},
             "auth.get-my-profile": {},
             "auth.get-profile": {"user_id": self.known_id},
             "auth.list-sessions": {},

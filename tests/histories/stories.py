@@ -170,6 +170,9 @@ STORIES: Sequence[Story] = (
         ),
         _way("identity-two", "passkey", passkey=PASSKEY),
         (SERVICE, "auth.use-passkey", {"identity_id": "identity-two", "sign_count": 2}),
+        ("usr_elsewhere", "auth.set-primary-way-in", {"way_id": "identity-one"}),
+        (SERVICE, "auth.assign-wallet", {"app": "privy", "address": f"0x{'1f' * 20}"}),
+        (SERVICE, "auth.withdraw-wallet", {"app": "privy"}),
         ("usr_elsewhere", "auth.unlink-identity", {"identity_id": "identity-one"}),
     ),
     _account(

@@ -70,7 +70,7 @@ async def test_lists_how_projections_stand_and_rebuilds_one(environment: dict[st
     assert "catalog.records" in out
 
     code, out, errors = await backline(
-        "projections", "rebuild", "catalog", "--json", environment=environment
+        "projections", "rebuild", "catalog.records", "--json", environment=environment
     )
     assert code == 0, errors
     (rebuilt,) = orjson.loads(out)

@@ -99,4 +99,5 @@ def evolve_email(user: User, event: EmailEvent) -> User:
         case EmailRemoved():
             del user.emails[name]
             user.email_name = None if user.email_name == name else user.email_name
+            user.primary_way_in = None if user.primary_way_in == name else user.primary_way_in
     return user

@@ -24,7 +24,9 @@ from contracts.auth_identities import (
     IdentityUnlinked,
     PasskeyKept,
     PasskeyUsed,
+    PrimaryWayInSet,
     ProviderTokensKept,
+    SetPrimaryWayIn,
     TooManyIdentities,
     UnlinkIdentity,
 )
@@ -38,9 +40,16 @@ from contracts.auth_identities_private import (
 from libs.kernel.messages import Event, Origin
 from services.auth.domain.state import IDENTITIES_MAX, Identity, Passkey, ProviderTokens, User
 
-type IdentityCommand = LinkIdentity | UnlinkIdentity | UsePasskey | KeepProviderTokens
+type IdentityCommand = (
+    LinkIdentity | UnlinkIdentity | SetPrimaryWayIn | UsePasskey | KeepProviderTokens
+)
 type IdentityEvent = (
-    IdentityLinked | PasskeyKept | PasskeyUsed | ProviderTokensKept | IdentityUnlinked
+    IdentityLinked
+    | PasskeyKept
+    | PasskeyUsed
+    | ProviderTokensKept
+    | PrimaryWayInSet
+    | IdentityUnlinked
 )
 
 
@@ -65,6 +74,12 @@ def decide_identity(command: IdentityCommand, user: User, origin: Origin) -> Seq
             return _link(command, user, origin)
         case UnlinkIdentity(identity_id=identity_id):
             return _unlink(identity_id, user)
+        case SetPrimaryWayIn(way_id=way_id):
+            address = user.emails.get(way_id)
+            if way_id not in user.identities and (address is None or not address.is_verified):
+                raise IdentityNotFound
+            is_so = way_id == user.primary_way_in
+            return [] if is_so else [PrimaryWayInSet(user_id=user.user_id, way_id=way_id)]
         case UsePasskey():
             return _use_passkey(command, user)
         case KeepProviderTokens(identity_id=identity_id, tokens=tokens):
@@ -212,6 +227,9 @@ def _use_passkey(command: UsePasskey, user: User) -> Sequence[Event]:
 
 def evolve_identity(user: User, event: IdentityEvent) -> User:
     """What a fact does to a user."""
+    if isinstance(event, PrimaryWayInSet):
+        user.primary_way_in = event.way_id
+        return user
     identity_id = event.identity_id
     match event:
         case IdentityLinked():
@@ -231,4 +249,6 @@ def evolve_identity(user: User, event: IdentityEvent) -> User:
             )
         case IdentityUnlinked():
             del user.identities[identity_id]
+            if user.primary_way_in == identity_id:
+                user.primary_way_in = None
     return user

@@ -89,6 +89,7 @@ def evolve_leaving(user: User, event: LeavingEvent) -> User:
         case UserErased():
             user.is_erased = True
             user.display_name = user.password_hash = user.email_name = user.second_factor = None
-            user.mails, user.emails, user.identities = {}, {}, {}
+            user.mails, user.emails, user.identities, user.app_wallets = {}, {}, {}, {}
+            user.primary_way_in = None
             user.profile, user.erased_at = Profile(), None
     return user

@@ -103,6 +103,8 @@ class User:
     emails           by the digests under which they are claimed
     email_name       the primary one of them
     identities       by the digests under which they are claimed
+    primary_way_in   the digest of an identity or address
+    app_wallets      addresses of wallets, by the apps that keep them
     username_name    the digest under which the username is claimed
     resting          usernames that were given up, by their digests, and when others may have them
     sessions_before  sessions opened before this are over, but for the kept one
@@ -121,6 +123,8 @@ class User:
     email_name: str | None = None
     identities: dict[str, Identity] = field(default_factory=dict)
     second_factor: SecondFactor | None = None
+    primary_way_in: str | None = None
+    app_wallets: dict[str, str] = field(default_factory=dict)
     password_hash: str | None = None
     mails: dict[str, Mail] = field(default_factory=dict)
     sessions_before: datetime | None = None

@@ -98,14 +98,22 @@ from services.auth.domain.standing import (
     role_set,
 )
 from services.auth.domain.state import User
+from services.auth.domain.wallets import (
+    WalletCommand,
+    WalletEvent,
+    decide_wallet,
+    evolve_wallet,
+)
 
 type EntryCommand = StartGuestSession | StartDevelopmentSession | RefreshSession | RegisterUser
-type AnyAccountCommand = AccountCommand | EmailCommand | IdentityCommand | FactorCommand
+type AnyAccountCommand = (
+    AccountCommand | EmailCommand | IdentityCommand | FactorCommand | WalletCommand
+)
 type UserCommand = (
     EntryCommand | StandingCommand | AnyAccountCommand | ProfileCommand | LeavingCommand
 )
 type EntryEvent = GuestRegistered | UserRegistered
-type AnyAccountEvent = AccountEvent | EmailEvent | IdentityEvent | FactorEvent
+type AnyAccountEvent = AccountEvent | EmailEvent | IdentityEvent | FactorEvent | WalletEvent
 type UserEvent = EntryEvent | StandingEvent | AnyAccountEvent | ProfileEvent | LeavingEvent
 
 GUEST_RETRY: Final = timedelta(minutes=10)
@@ -153,6 +161,7 @@ def deciders(
         **dict.fromkeys(members(EmailCommand), decide_email),
         **dict.fromkeys(members(IdentityCommand), decide_identity),
         **dict.fromkeys(members(FactorCommand), decide_factor),
+        **dict.fromkeys(members(WalletCommand), decide_wallet),
         **dict.fromkeys(members(ProfileCommand), partial(decide_profile, terms)),
         **dict.fromkeys(members(LeavingCommand), partial(decide_leaving, terms)),
     }
@@ -267,6 +276,7 @@ _EVOLVERS: Final[dict[type, Callable[[User, Any], User]]] = {
     **dict.fromkeys(members(EmailEvent), evolve_email),
     **dict.fromkeys(members(IdentityEvent), evolve_identity),
     **dict.fromkeys(members(FactorEvent), evolve_factor),
+    **dict.fromkeys(members(WalletEvent), evolve_wallet),
     **dict.fromkeys(members(ProfileEvent), evolve_profile),
     **dict.fromkeys(members(LeavingEvent), evolve_leaving),
 }

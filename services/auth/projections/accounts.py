@@ -18,7 +18,7 @@ from contracts.auth_confirmation import (
     SecondFactorTurnedOff,
     SecondFactorTurnedOn,
 )
-from contracts.auth_identities import IdentityLinked, IdentityUnlinked
+from contracts.auth_identities import IdentityLinked, IdentityUnlinked, PrimaryWayInSet
 from libs.eventlog import Recorded
 from libs.readmodel import Write
 from services.auth.projections.writing import change, setting
@@ -26,7 +26,7 @@ from services.auth.tables import emails, identities, users
 
 type EntryEvent = GuestRegistered | UserRegistered
 type EmailEvent = AccountOpened | EmailAdded | EmailVerified | PrimaryEmailSet | EmailRemoved
-type IdentityEvent = IdentityLinked | IdentityUnlinked
+type IdentityEvent = IdentityLinked | IdentityUnlinked | PrimaryWayInSet
 type FactorEvent = SecondFactorTurnedOn | SecondFactorTurnedOff | SecondFactorReset
 
 _ADD_USER = upsert(users).on_conflict_do_nothing()
@@ -44,6 +44,12 @@ _NO_PRIMARY = (
     .values(email_name=None)
 )
 
+_SET_WAY = setting("primary_way_in")
+_NO_WAY = (
+    update(users)
+    .where(users.c.user_id == bindparam("of"), users.c.primary_way_in == bindparam("named"))
+    .values(primary_way_in=None)
+)
 _SET_KIND = setting("kind", "pending")
 _LINK = upsert(identities).on_conflict_do_nothing()
 _UNLINK = delete(identities).where(
@@ -99,7 +105,7 @@ def of_email(event: EmailEvent, recorded: Recorded) -> Sequence[Write]:
             return [change(_SET_PRIMARY, event, email_name=name)]
         case EmailRemoved(user_id=user_id, email_name=name):
             row = {"of": user_id, "named": name}
-            return [Write(_REMOVE_EMAIL, [row]), Write(_NO_PRIMARY, [row])]
+            return [Write(each, [row]) for each in (_REMOVE_EMAIL, _NO_PRIMARY, _NO_WAY)]
 
 
 def _email_added(event: AccountOpened | EmailAdded, recorded: Recorded) -> Write:
@@ -115,9 +121,12 @@ def _email_added(event: AccountOpened | EmailAdded, recorded: Recorded) -> Write
 
 def of_identity(event: IdentityEvent, _recorded: Recorded) -> Sequence[Write]:
     """Ways in beside addresses: whoever has one is no guest."""
+    if isinstance(event, PrimaryWayInSet):
+        return [change(_SET_WAY, event, primary_way_in=event.way_id)]
     user_id, identity_id = event.user_id, event.identity_id
     if isinstance(event, IdentityUnlinked):
-        return [Write(_UNLINK, [{"of": user_id, "named": identity_id}])]
+        gone = {"of": user_id, "named": identity_id}
+        return [Write(_UNLINK, [gone]), Write(_NO_WAY, [gone])]
     row = {
         "user_id": user_id,
         "identity_id": identity_id,

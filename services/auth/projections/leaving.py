@@ -11,15 +11,17 @@ from libs.readmodel import Write
 from services.auth.projections.profiles import NOTHING
 from services.auth.projections.revocations import all_ended
 from services.auth.projections.writing import change, setting
-from services.auth.tables import api_keys, emails, identities
+from services.auth.tables import api_keys, app_wallets, emails, identities
 
 type LeavingEvent = UserLeft | UserReturned | UserErased
 
 _SET_ERASED_AT = setting("erased_at")
-_ERASE = setting("erased", "erased_at", "email_name", "second_factor", "username", *NOTHING)
+_ERASE = setting(
+    "erased", "erased_at", "email_name", "second_factor", "username", "primary_way_in", *NOTHING
+)
 _ERASED_WITH = [
     delete(table).where(table.c.user_id == bindparam("of"))
-    for table in (emails, identities, api_keys)
+    for table in (emails, identities, app_wallets, api_keys)
 ]
 
 
@@ -39,6 +41,7 @@ def of_leaving(event: LeavingEvent, recorded: Recorded) -> Sequence[Write]:
                 email_name=None,
                 second_factor=False,
                 username=None,
+                primary_way_in=None,
                 **NOTHING,
             )
             gone = [Write(each, [{"of": user_id}]) for each in _ERASED_WITH]

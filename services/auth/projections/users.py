@@ -25,6 +25,7 @@ from services.auth.projections.profiles import ProfileEvent, keys_of_profile, of
 from services.auth.projections.revocations import REVOKE
 from services.auth.projections.sessions import SessionEvent, of_session
 from services.auth.projections.standing import StandingEvent, of_standing
+from services.auth.projections.wallets import WalletEvent, of_wallet
 from services.auth.projections.writing import user_of
 from services.auth.tables import metadata
 
@@ -33,6 +34,7 @@ _WRITERS: Final[dict[type, Callable[[Any, Recorded], Sequence[Write]]]] = {
     **dict.fromkeys(members(EmailEvent), of_email),
     **dict.fromkeys(members(IdentityEvent), of_identity),
     **dict.fromkeys(members(FactorEvent), of_factor),
+    **dict.fromkeys(members(WalletEvent), of_wallet),
     **dict.fromkeys(members(ProfileEvent), of_profile),
     **dict.fromkeys(members(LeavingEvent), of_leaving),
     **dict.fromkeys(members(StandingEvent), of_standing),

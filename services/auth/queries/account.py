@@ -9,10 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.auth_accounts import Export, ExportMe, ListEmails, OwnEmail, OwnEmails
 from contracts.auth_identities import IdentityKind, ListIdentities, OwnIdentities, OwnIdentity
 from contracts.auth_sessions import ListSessions, OwnSession, OwnSessions, SignInMethod
+from contracts.auth_wallets import ListWallets, OwnWallet, OwnWallets, WalletKind
 from libs.kernel.messages import Caller
 from services.auth.queries.keys import keys_of
 from services.auth.queries.users import as_user, the_user
-from services.auth.tables import emails, identities, sessions, users
+from services.auth.tables import app_wallets, emails, identities, sessions, users
 
 SESSIONS_MAX: Final = 200
 
@@ -58,6 +59,23 @@ async def list_identities(
             for row in rows
         ]
     )
+
+
+async def list_wallets(
+    _query: ListWallets, caller: Caller, connection: AsyncConnection
+) -> OwnWallets:
+    """The caller's wallets: those that are ways in, and those that apps keep."""
+    found = [
+        OwnWallet(address=each.label, kind=WalletKind.EXTERNAL, app="")
+        for each in (await list_identities(ListIdentities(), caller, connection)).identities
+        if each.kind is IdentityKind.WALLET
+    ]
+    kept = select(app_wallets).where(app_wallets.c.user_id == caller.user_id)
+    rows = (await connection.execute(kept.order_by(app_wallets.c.app))).mappings()
+    found += [
+        OwnWallet(address=row["address"], kind=WalletKind.APP, app=row["app"]) for row in rows
+    ]
+    return OwnWallets(wallets=found)
 
 
 async def list_sessions(
@@ -117,6 +135,10 @@ async def export_me(_query: ExportMe, caller: Caller, connection: AsyncConnectio
                 "renewed_at": row["renewed_at"].isoformat(),
             }
             for row in await _sessions_of(caller, connection)
+        ],
+        wallets=[
+            {"address": each.address, "kind": each.kind, "app": each.app}
+            for each in (await list_wallets(ListWallets(), caller, connection)).wallets
         ],
         api_keys=[
             {

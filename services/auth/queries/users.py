@@ -94,6 +94,7 @@ def as_user(row: RowMapping) -> User:
         email=row["email"],
         email_verified=bool(row["verified"]),
         second_factor=row["second_factor"],
+        primary_way_in=row["primary_way_in"],
         status=UserStatus(row["status"]),
         username=row["username"],
         erased_at=row["erased_at"],
