@@ -4,8 +4,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.house import House
+from tests.browser.signing import an_address, signed_up
 from tests.browser.tabs import Tabs
-from tests.browser.test_accounts import an_address, signed_up
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 

@@ -5,8 +5,7 @@ from playwright.sync_api import Page, expect
 
 from libs.kernel.ids import new_id
 from tests.browser.house import House
-from tests.browser.tabs import Tabs
-from tests.browser.test_accounts import (
+from tests.browser.signing import (
     PASSWORD,
     an_address,
     arrives,
@@ -16,6 +15,7 @@ from tests.browser.test_accounts import (
     signed_up,
     who,
 )
+from tests.browser.tabs import Tabs
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 

@@ -9,6 +9,7 @@ import { setText } from "./bind.js";
 import { confirmed, keepConfirmation } from "./confirm.js";
 import { finishProvider, offerWays } from "./entering.js";
 import { showDeliveries } from "./deliveries.js";
+import { showKeys } from "./keys.js";
 import { connect, readState } from "./page-state.js";
 import { sessionRow, showUsers } from "./people.js";
 import { saveProfile, sayGoodbye, showProfile } from "./profile.js";
@@ -211,6 +212,7 @@ if (sessions !== null) {
 }
 
 if (document.getElementById("identities") !== null) showWays(client);
+if (document.getElementById("keys") !== null) showKeys(client);
 
 /** @param {HTMLElement} place @param {() => Promise<Credentials>} opening */
 async function enter(place, opening) {
