@@ -15,7 +15,7 @@ def fill(page: Page, form: str, **fields: str) -> None:
     """Fill a form in and send it."""
     for name, value in fields.items():
         page.locator(f"[data-form={form}] [name={name}]").fill(value)
-    page.locator(f"[data-form={form}] button").click()
+    page.locator(f"[data-form={form}] button[type=submit]").click()
 
 
 def said(page: Page, form: str) -> str:

@@ -176,6 +176,7 @@ def test_lets_an_administrator_act_as_a_member_and_says_so_on_every_page(
     expect(acts).to_have_count(3)
     expect(acts.first).to_contain_text("Suspended")
     admin.get_by_role("button", name="Act as").click()
+    expect(admin).to_have_url("/")
     expect(banner).to_be_visible()
     aged(admin)  # When the time is over, they are themselves again.
     expect(banner).to_be_hidden()
