@@ -1,12 +1,10 @@
 """Questions to the read model of the scheduler."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
-from pydantic import AwareDatetime, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, TypeAdapter
 from sqlalchemy import RowMapping, Select, func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -42,9 +40,9 @@ from contracts.scheduler_runs import (
     RunStatus,
     RunStep,
 )
-from libs.kernel.errors import Invalid
 from libs.kernel.messages import Caller
 from libs.readmodel import Queries, Reading
+from libs.readmodel.paging import read_cursor, write_cursor
 from services.scheduler.tables import JOBS, jobs, runs, schedules, steps
 
 _STAGES = {
@@ -167,7 +165,7 @@ async def list_runs(query: ListRuns, _caller: Caller, connection: AsyncConnectio
         statement = statement.where(runs.c.job == query.job)
     is_rising = query.which in _OLDEST_FIRST
     if query.after is not None:
-        at, run_id = _read_cursor(query.after)
+        at, run_id = read_cursor(_CURSOR, query.after)
         seen = tuple_(literal(at), literal(run_id))
         further = tuple_(*place) > seen if is_rising else tuple_(*place) < seen
         statement = statement.where(further)
@@ -250,15 +248,7 @@ async def list_jobs(_query: ListJobs, _caller: Caller, connection: AsyncConnecti
 def _cursor(row: RowMapping) -> str:
     """Behind this row of a list."""
     at: datetime = row["at"]
-    place = [at.astimezone(UTC), row["run_id"]]
-    return urlsafe_b64encode(orjson.dumps(place)).decode()
-
-
-def _read_cursor(after: str) -> tuple[datetime, str]:
-    try:
-        return _CURSOR.validate_json(urlsafe_b64decode(after))
-    except (ValueError, ValidationError):
-        raise Invalid("after: not the `next` of a page of this list") from None
+    return write_cursor([at.astimezone(UTC), row["run_id"]])
 
 
 async def _rows(connection: AsyncConnection, statement: Select[Any]) -> Sequence[RowMapping]:

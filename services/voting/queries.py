@@ -1,11 +1,9 @@
 """Questions to the read models of voting."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from sqlalchemy import RowMapping, Select, func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -31,9 +29,9 @@ from contracts.voting import (
     Tally,
     VoterHistory,
 )
-from libs.kernel.errors import Invalid
 from libs.kernel.messages import Caller
 from libs.readmodel import Queries, Reading
+from libs.readmodel.paging import read_cursor, write_cursor
 from services.voting.tables import TALLY, VOTES, ballots, candidates, leaders, votes
 
 # ---------------------------------------------------------------------------------- ballots
@@ -182,7 +180,7 @@ async def get_voter_history(
         .limit(query.limit + 1)
     )
     if query.after is not None:
-        position, vote_id = _read_cursor(query.after)
+        position, vote_id = read_cursor(_CURSOR, query.after)
         statement = statement.where(
             tuple_(*newest_first) < tuple_(literal(position), literal(vote_id))
         )
@@ -208,14 +206,7 @@ _CURSOR = TypeAdapter(tuple[int, str])
 
 def _cursor(row: RowMapping) -> str:
     """Behind this row of a history: pages neither skip nor repeat a vote when others are cast."""
-    return urlsafe_b64encode(orjson.dumps([row["position"], row["vote_id"]])).decode()
-
-
-def _read_cursor(after: str) -> tuple[int, str]:
-    try:
-        return _CURSOR.validate_json(urlsafe_b64decode(after))
-    except (ValueError, ValidationError):
-        raise Invalid("after: not the `next` of a page of this list") from None
+    return write_cursor([row["position"], row["vote_id"]])
 
 
 async def _rows(connection: AsyncConnection, statement: Select[Any]) -> Sequence[RowMapping]:

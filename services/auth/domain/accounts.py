@@ -32,6 +32,7 @@ from contracts.auth_accounts import (
 )
 from contracts.auth_confirmation import SecondFactorTurnedOff
 from contracts.auth_identities import IdentityUnlinked
+from contracts.auth_identities_private import LinkIdentity
 from contracts.auth_private import (
     AddressTaken,
     ImportUser,
@@ -135,7 +136,7 @@ def _open(command: OpenAccount, user: User, origin: Origin) -> Sequence[Event]:
     if holder is not None:
         return [SignUpRepeated(user_id=holder, visitor_id=command.user_id)]
     return [
-        *_registered(command, user, origin),
+        *registered(command, user, origin.at),
         AccountOpened(
             user_id=command.user_id,
             email=command.email,
@@ -150,7 +151,7 @@ def _open(command: OpenAccount, user: User, origin: Origin) -> Sequence[Event]:
     ]
 
 
-def _registered(command: OpenAccount, user: User, origin: Origin) -> Sequence[Event]:
+def registered(command: OpenAccount | LinkIdentity, user: User, at: datetime) -> Sequence[Event]:
     """Of somebody who was no user before, not even a guest."""
     if user.kind is not None:
         return []
@@ -160,7 +161,7 @@ def _registered(command: OpenAccount, user: User, origin: Origin) -> Sequence[Ev
             kind=UserKind.NAMED,
             display_name=command.display_name,
             role=UserRole.MEMBER,
-            registered_at=origin.at,
+            registered_at=at,
         )
     ]
 

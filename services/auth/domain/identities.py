@@ -6,7 +6,7 @@ Invariants  an identity belongs to one user; the last way in is not taken off; a
 
 from collections.abc import Sequence
 
-from contracts.auth import ActorSuspended, Banned, UserKind, UserRegistered, UserRole
+from contracts.auth import ActorSuspended, Banned, UserKind
 from contracts.auth_accounts import (
     EmailAdded,
     EmailVerified,
@@ -38,6 +38,7 @@ from contracts.auth_identities_private import (
     UsePasskey,
 )
 from libs.kernel.messages import Event, Origin
+from services.auth.domain.accounts import registered
 from services.auth.domain.state import IDENTITIES_MAX, Identity, Passkey, ProviderTokens, User
 
 type IdentityCommand = (
@@ -111,28 +112,13 @@ def _link(command: LinkIdentity, user: User, origin: Origin) -> Sequence[Event]:
     )
     email, claims = _email(command, user, origin)
     return [
-        *_registered(command, user, origin),
+        *registered(command, user, origin.at),
         linked,
         *_passkey_kept(user_id, identity_id, command.passkey),
         *_tokens_kept(user_id, identity_id, command.tokens),
         *email,
         NameClaimed(name=identity_id, holder=user_id),
         *claims,
-    ]
-
-
-def _registered(command: LinkIdentity, user: User, origin: Origin) -> Sequence[Event]:
-    """Of somebody who was no user before, not even a guest."""
-    if user.kind is not None:
-        return []
-    return [
-        UserRegistered(
-            user_id=command.user_id,
-            kind=UserKind.NAMED,
-            display_name=command.display_name,
-            role=UserRole.MEMBER,
-            registered_at=origin.at,
-        )
     ]
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.auth_acts import Act, ActKind, Acts, ListActs
 from libs.kernel.ids import Id
 from libs.kernel.messages import Caller
-from services.auth.queries.paging import cursor_at, read_cursor
+from libs.readmodel.paging import read_cursor, write_cursor
 from services.auth.tables import acts
 
 Position = Annotated[int, Field(ge=0, lt=2**63)]
@@ -30,9 +30,10 @@ async def list_acts(query: ListActs, _caller: Caller, connection: AsyncConnectio
     newest = statement.order_by(*(key.desc() for key in _ORDER)).limit(query.limit + 1)
     rows = (await connection.execute(newest)).mappings().all()
     listed = rows[: query.limit]
+    has_more = len(rows) > query.limit
     return Acts(
         acts=[_act(row) for row in listed],
-        next=cursor_at(listed[-1], _ORDER) if len(rows) > query.limit else None,
+        next=write_cursor([listed[-1][key.name] for key in _ORDER]) if has_more else None,
     )
 
 

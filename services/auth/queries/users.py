@@ -19,7 +19,7 @@ from contracts.auth import (
 )
 from libs.kernel.ids import Id
 from libs.kernel.messages import Caller
-from services.auth.queries.paging import cursor_at, read_cursor
+from libs.readmodel.paging import read_cursor, write_cursor
 from services.auth.tables import emails, users
 
 _ORDER = (users.c.registered_at, users.c.user_id)
@@ -40,9 +40,10 @@ async def list_users(query: ListUsers, _caller: Caller, connection: AsyncConnect
     """One page of users, the newest first. raises   Invalid for a cursor that is none of ours"""
     rows = (await connection.execute(_page(query))).mappings().all()
     listed = rows[: query.limit]
+    has_more = len(rows) > query.limit
     return Users(
         users=[as_user(row) for row in listed],
-        next=cursor_at(listed[-1], _ORDER) if len(rows) > query.limit else None,
+        next=write_cursor([listed[-1][key.name] for key in _ORDER]) if has_more else None,
     )
 
 

@@ -4,17 +4,15 @@ A page begins behind the sort keys of the row before it, which its cursor holds.
 nor repeats a row when others come and go.
 """
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-import orjson
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, RowMapping, Select, literal, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.kernel.errors import Invalid
+from libs.readmodel.paging import read_cursor, write_cursor
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +40,7 @@ def sorted_page(
         *(key.label(f"sort_{number}") for number, key in enumerate(order.keys))
     )
     if after is not None:
-        before = [literal(value) for value in _read_cursor(order, after)]
+        before = [literal(value) for value in read_cursor(order.cursor, after)]
         keys = tuple_(*order.keys)
         statement = statement.where(
             keys < tuple_(*before) if order.descending else keys > tuple_(*before)
@@ -51,21 +49,12 @@ def sorted_page(
     return statement.order_by(*by).limit(limit + 1)
 
 
-def _read_cursor(order: Order, after: str) -> Sequence[Any]:
-    try:
-        values: Sequence[Any] = order.cursor.validate_json(urlsafe_b64decode(after))
-    except (ValueError, ValidationError):
-        raise Invalid("after: not the `next` of a page of this list") from None
-    return values
-
-
 def next_cursor(rows: Sequence[RowMapping], order: Order, limit: int) -> str | None:
     """The cursor behind the last row of a page; None at the end of the list."""
     if len(rows) <= limit:
         return None
     last = rows[limit - 1]
-    keys = [last[f"sort_{number}"] for number in range(len(order.keys))]
-    return urlsafe_b64encode(orjson.dumps(keys)).decode()
+    return write_cursor([last[f"sort_{number}"] for number in range(len(order.keys))])
 
 
 async def rows_of(connection: AsyncConnection, statement: Select[Any]) -> Sequence[RowMapping]:

@@ -2,12 +2,10 @@
 
 import json
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import datetime
 from typing import Any, Final
 
-import orjson
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from sqlalchemy import RowMapping, Select, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -28,9 +26,9 @@ from contracts.ingress import (
     Profile,
 )
 from contracts.ingress_private import ApplyChange
-from libs.kernel.errors import Invalid
 from libs.kernel.messages import Caller, registry
 from libs.readmodel import Queries, Reading
+from libs.readmodel.paging import read_cursor, write_cursor
 from services.ingress.tables import attempts, deliveries, effects, partner_objects
 
 MASK: Final = "********"
@@ -174,20 +172,14 @@ def _page(query: ListDeliveries) -> Select[Any]:
         if wanted is not None:
             statement = statement.where(column == wanted)
     if query.after is not None:
-        before = tuple_(*map(literal, _read_cursor(query.after)))
+        received_at, delivery_id = read_cursor(_CURSOR, query.after)
+        before = tuple_(literal(received_at), literal(delivery_id))
         statement = statement.where(tuple_(*_ORDER) < before)
     return statement.order_by(*(key.desc() for key in _ORDER)).limit(query.limit + 1)
 
 
 def _cursor(row: RowMapping) -> str:
-    return urlsafe_b64encode(orjson.dumps([row["received_at"], row["delivery_id"]])).decode()
-
-
-def _read_cursor(after: str) -> tuple[datetime, str]:
-    try:
-        return _CURSOR.validate_json(urlsafe_b64decode(after))
-    except (ValueError, ValidationError):
-        raise Invalid("after: not the `next` of a page of this list") from None
+    return write_cursor([row["received_at"], row["delivery_id"]])
 
 
 def _summary(row: RowMapping) -> DeliverySummary:
