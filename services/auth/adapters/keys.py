@@ -12,13 +12,13 @@ from contracts.auth_keys import (
     OpenKeySession,
 )
 from libs.eventlog import EventLog
+from libs.eventlog.states import state_of
 from libs.kernel.attempts import Attempts
 from libs.kernel.messages import Origin
 from libs.owner import Answered, Completer, Resolver
 from services.auth.adapters.entry import Entry
 from services.auth.adapters.tokens import Tokens
 from services.auth.domain import KEY
-from services.auth.domain.keys import ApiKey
 
 
 class ApiKeys:
@@ -63,7 +63,7 @@ class ApiKeys:
         raises   KeyRefused, KeySuspended, Banned
         """
         key_id = self._digests.read_api_key(command.key)
-        key = await self._get(key_id)
+        key = await state_of(self._log, KEY, key_id)
         if key.expires_at is None or not key.is_good(origin.at):
             raise KeyRefused
         user = await self._users.get(key.user_id)
@@ -90,11 +90,3 @@ class ApiKeys:
                 expires_at=made.expires_at,
             )
         )
-
-    async def _get(self, key_id: str) -> ApiKey:
-        """A key, by the log. raises   Unavailable"""
-        key = KEY.state()
-        for commit in (await self._log.load(KEY.aggregate, key_id)).commits:
-            for recorded in commit.events:
-                key = KEY.evolve(key, recorded.data)
-        return key

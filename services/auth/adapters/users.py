@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from libs.eventlog import EventLog
+from libs.eventlog.states import state_of
 from libs.kernel.decider import Decider
 from libs.owner.names import look_up
 from services.auth.domain.state import User
@@ -31,11 +32,7 @@ class Users:
 
     async def get(self, user_id: str) -> User:
         """A user; of nobody, the state of nobody. raises   Unavailable"""
-        user = self._decider.state()
-        for commit in (await self._log.load(self._decider.aggregate, user_id)).commits:
-            for recorded in commit.events:
-                user = self._decider.evolve(user, recorded.data)
-        return user
+        return await state_of(self._log, self._decider, user_id)
 
     async def is_mail_done(self, mail_id: str) -> bool:
         history = await self._log.load("mail", mail_id)

@@ -6,6 +6,7 @@ from typing import Any
 from contracts.ingress_private import SetUpWebhook
 from contracts.ingress_webhooks import ChangeWebhook, RegisterWebhook, RotateWebhookSecret
 from libs.eventlog import EventLog
+from libs.eventlog.states import state_of
 from libs.kernel.messages import Origin, registry
 from services.ingress.adapters.destinations import Destinations
 from services.ingress.adapters.sender import secret_of
@@ -39,9 +40,6 @@ class Registering:
         _origin: Origin,
     ) -> dict[str, Any]:
         """Add the secret, as it is now, for the administrator who has just asked for it."""
-        webhook = WEBHOOK.state()
         webhook_id = answer["webhook_id"]
-        for commit in (await self.log.load(WEBHOOK.aggregate, webhook_id)).commits:
-            for recorded in commit.events:
-                webhook = WEBHOOK.evolve(webhook, recorded.data)
+        webhook = await state_of(self.log, WEBHOOK, webhook_id)
         return {**answer, "secret": secret_of(self.master, webhook_id, webhook.generation)}

@@ -35,6 +35,7 @@ from contracts.ingress_webhooks import (
 )
 from libs.bus import Bus
 from libs.eventlog import EventLog
+from libs.eventlog.states import state_of
 from libs.kernel.clock import Clock
 from libs.kernel.errors import BacklineError, Unavailable
 from libs.kernel.ids import derive_id
@@ -153,7 +154,7 @@ class Sender:
             self._under_way.discard(command.message_id)
 
     async def _send(self, queued: MessageQueued) -> _Ended:
-        webhook = await self._webhook(queued.webhook_id)
+        webhook = await state_of(self.log, WEBHOOK, queued.webhook_id)
         if webhook.status is not WebhookStatus.ENABLED:
             return _Ended(AttemptOutcome.WITHHELD, detail="the webhook is disabled or removed")
         turn = self._turns.setdefault(queued.webhook_id, asyncio.Semaphore(OF_ONE_WEBHOOK_MAX))
@@ -219,13 +220,6 @@ class Sender:
                 if isinstance(recorded.data, MessageQueued):
                     queued = recorded.data
         return message, queued
-
-    async def _webhook(self, webhook_id: str) -> Webhook:
-        webhook = WEBHOOK.state()
-        for commit in (await self.log.load("webhook", webhook_id)).commits:
-            for recorded in commit.events:
-                webhook = WEBHOOK.evolve(webhook, recorded.data)
-        return webhook
 
 
 def sending_client(trusted: ssl.SSLContext | None = None) -> httpx2.AsyncClient:
