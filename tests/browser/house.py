@@ -168,10 +168,14 @@ class House:
         result: dict[str, Any] = answer.json()
         return result
 
-    def count(self, show_id: str, song_id: str) -> int:
-        """How many votes a song has."""
-        counts: dict[str, int] = self.ask("voting.get-tally", show_id=show_id)["counts"]
-        return counts[song_id]
+    def expect_count(self, show_id: str, song_id: str, votes: int) -> None:
+        """The song soon has as many votes; an accepted one shows a moment later."""
+
+        def counted() -> bool:
+            counts: dict[str, int] = self.ask("voting.get-tally", show_id=show_id)["counts"]
+            return counts[song_id] == votes
+
+        wait_until(counted, SOON_SECONDS_MAX)
 
     def standing(self, show_id: str) -> tuple[str, int]:
         """The status and the votes of a ballot as its readers see them; of none, ("", 0)."""

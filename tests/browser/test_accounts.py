@@ -31,7 +31,7 @@ def test_keeps_the_vote_of_a_guest_who_signs_up(house: House, tabs: Tabs) -> Non
     signed_up(page, an_address())
     page.goto(f"/shows/{show_id}")
     expect(voted(page)).to_contain_text("You voted for")
-    assert house.count(show_id, songs[1]) == 1
+    house.expect_count(show_id, songs[1], 1)
     assert tabs.complaints == []
 
 

@@ -33,7 +33,7 @@ def test_moves_the_other_tab_when_a_vote_is_cast(house: House, tabs: Tabs) -> No
     expect(first_song(theirs)).to_have_attribute("data-key", songs[2])
     expect(row(mine, songs[2]).get_by_text("Your vote")).to_be_visible()
     expect(row(theirs, songs[2]).get_by_text("Your vote")).to_be_hidden()
-    assert house.count(show_id, songs[2]) == 1
+    house.expect_count(show_id, songs[2], 1)
     assert tabs.complaints == []
 
 
@@ -51,7 +51,7 @@ def test_needs_no_mouse(house: House, tabs: Tabs) -> None:
     page.keyboard.press("Enter")
     expect(voted(page)).to_be_focused()
     expect(page.get_by_role("status")).to_have_text("Your vote is counted.")
-    assert house.count(show_id, songs[1]) == 1
+    house.expect_count(show_id, songs[1], 1)
     assert tabs.complaints == []
 
 
@@ -63,7 +63,7 @@ def test_needs_no_more_than_a_finger(house: House, tabs: Tabs) -> None:
     cast_button(page).tap()
     expect(voted(page)).to_be_in_viewport()
     expect(voted(page)).to_contain_text("You voted for")
-    assert house.count(show_id, songs[5]) == 1
+    house.expect_count(show_id, songs[5], 1)
 
 
 def test_is_remembered_after_a_reload_and_in_other_tabs(house: House, tabs: Tabs) -> None:
@@ -79,7 +79,7 @@ def test_is_remembered_after_a_reload_and_in_other_tabs(house: House, tabs: Tabs
     expect(voted(later)).to_contain_text("You voted for")
     for each in (page, beside, later):
         expect(each.get_by_role("radio")).to_have_count(0)
-    assert house.count(show_id, songs[0]) == 1
+    house.expect_count(show_id, songs[0], 1)
 
 
 def test_can_be_changed_where_the_ballot_lets_it(house: House, tabs: Tabs) -> None:
@@ -90,7 +90,7 @@ def test_can_be_changed_where_the_ballot_lets_it(house: House, tabs: Tabs) -> No
         expect(row(page, each).get_by_text("Your vote")).to_be_visible()
         expect(votes_for(page, each)).to_have_text("1 vote")
     expect(total(page)).to_have_text("1")
-    assert house.count(show_id, songs[3]) == 0
+    house.expect_count(show_id, songs[3], 0)
 
 
 def test_can_be_cast_as_often_as_the_ballot_lets_it(house: House, tabs: Tabs) -> None:
@@ -130,4 +130,4 @@ def test_goes_on_when_the_gateway_dies(house: House, tabs: Tabs) -> None:
     expect(connection(page)).to_have_text("Live", timeout=40_000)
     expect(voted(page)).to_contain_text("You voted for", timeout=40_000)
     expect(total(page)).to_have_text("2")
-    assert house.count(show_id, songs[1]) == 1
+    house.expect_count(show_id, songs[1], 1)
