@@ -39,14 +39,11 @@ class SuspendedUsers:
 
     async def follow(self, log: EventLog) -> None:
         """Read the log from its beginning and go on as it grows. Never ends."""
-        end = await log.last_position()
-        position = 0
-        async for commits in log.follow(after=0, events=self._kinds):
+        async for commits in log.follow(after=0, aggregate="user", events=self._kinds):
             for commit in commits:
-                position = commit.position
                 for recorded in commit.events:
                     self._apply(recorded.data)
-            if position >= end or not commits:
+            if not commits:
                 self._caught_up.set()
 
     def _apply(self, event: Event) -> None:

@@ -218,12 +218,18 @@ class JetStreamLog:
             raise LogRecreated(f"the log of {self.service} was recreated")
 
     def follow(
-        self, *, after: int, events: Collection[type] | None = None, batch_events_max: int = 5000
+        self,
+        *,
+        after: int,
+        aggregate: str | None = None,
+        events: Collection[type] | None = None,
+        batch_events_max: int = 5000,
     ) -> AsyncIterator[list[RecordedCommit]]:
         return follow(
             self._client,
             self.service,
             after=after,
+            aggregate=aggregate,
             events=events,
             batch_events_max=batch_events_max,
             confirm_epoch=self.confirm_epoch,

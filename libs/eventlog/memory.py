@@ -78,20 +78,31 @@ class MemoryLog:
         return StreamHistory(commits, Revision(revision))
 
     async def follow(
-        self, *, after: int, events: Collection[type] | None = None, batch_events_max: int = 5000
+        self,
+        *,
+        after: int,
+        aggregate: str | None = None,
+        events: Collection[type] | None = None,
+        batch_events_max: int = 5000,
     ) -> AsyncIterator[list[RecordedCommit]]:
         wanted = types_of(events)
         position = after
+        is_caught_up = False
         while True:
             batch: list[RecordedCommit] = []
             count = 0
             while position < len(self._messages) and count < batch_events_max:
+                stored = self._messages[position]
                 position += 1
-                commit = self._decode(position, self._messages[position - 1], wanted=wanted)
-                batch.append(commit)
-                count += len(commit.events)
-            yield batch
+                if aggregate in (None, stored.aggregate):
+                    batch.append(self._decode(position, stored, wanted=wanted))
+                    count += len(batch[-1].events)
+            if batch:
+                yield batch
             if position >= len(self._messages):
+                if not batch or not is_caught_up:
+                    is_caught_up = True
+                    yield []
                 await self._wait_for_growth(position)
 
     async def last_position(self) -> int:

@@ -111,14 +111,20 @@ class EventLog(Protocol):
         ...
 
     def follow(
-        self, *, after: int, events: Collection[type] | None = None, batch_events_max: int = 5000
+        self,
+        *,
+        after: int,
+        aggregate: str | None = None,
+        events: Collection[type] | None = None,
+        batch_events_max: int = 5000,
     ) -> AsyncIterator[list[RecordedCommit]]:
-        """Read the whole log after a position, oldest first, then go on as it grows. Never ends.
+        """Read the log after a position, oldest first, then go on as it grows. Never ends.
 
-        events   the classes wanted; others are left out (their commits still move the position)
-        yields   what has arrived, up to about `batch_events_max` events at a time; an empty list
-                 when there is nothing more to read: at once when that is so from the beginning,
-                 then after every second without anything new
+        aggregate  read the streams of this kind only; None for the whole log
+        events     the classes wanted; others are left out (their commits still move the position)
+        yields     what has arrived, up to about `batch_events_max` events at a time; an empty list
+                   when there is nothing more to read: once what was there has been read, then after
+                   every second without anything new
         raises   LogRecreated when it is not the log any more whose positions we know
         """
         ...

@@ -48,6 +48,7 @@ async def follow(
     service: str,
     *,
     after: int,
+    aggregate: str | None,
     events: Collection[type] | None,
     batch_events_max: int,
     confirm_epoch: Callable[[], Awaitable[None]],
@@ -60,14 +61,16 @@ async def follow(
     """
     position = after
     wanted = types_of(events)
+    is_caught_up = False
     while not client.is_closed:
-        reader = _Reader(client, service, position)
+        reader = _Reader(client, service, aggregate, position)
         try:
             await reader.open()
             await confirm_epoch()  # Now that a consumer is bound to the log: it goes with it.
-            if reader.is_at_end:
-                yield []
             while True:
+                if reader.has_caught_up and not is_caught_up:
+                    is_caught_up = True
+                    yield []
                 messages = await reader.take()
                 if not messages and reader.is_at_end:
                     yield []
@@ -129,10 +132,10 @@ def _numbers(message: Msg) -> _Numbers:
 class _Reader:
     """One consumer, from its making to its loss."""
 
-    def __init__(self, client: Client, service: str, after: int) -> None:
+    def __init__(self, client: Client, service: str, aggregate: str | None, after: int) -> None:
         self._client = client
         self._stream = log_name(service)
-        self._filter = f"evt.{service}.>"
+        self._filter = f"evt.{service}.>" if aggregate is None else f"evt.{service}.{aggregate}.>"
         self._after = after
         self._name = new_id("reader_")
         self._inbox = client.new_inbox()
@@ -145,6 +148,7 @@ class _Reader:
         # or does not take them within seconds, and several readers share a connection.
         self._credit_max = CREDIT_MESSAGES_MIN
         self._delivered = 0
+        self._there = 0
         self._pending = 0
         self._heard_at = asyncio.get_running_loop().time()
         self._interrupted = False
@@ -167,7 +171,7 @@ class _Reader:
             timeout_seconds=CALL_TIMEOUT_SECONDS,
         )
         raise_error(answer)
-        self._pending = answer["num_pending"]
+        self._pending = self._there = answer["num_pending"]
         with reaching(CALL_TIMEOUT_SECONDS):
             self._subscription = await self._client.subscribe(
                 self._inbox, cb=self._on_message, pending_msgs_limit=-1, pending_bytes_limit=-1
@@ -178,6 +182,11 @@ class _Reader:
     def is_at_end(self) -> bool:
         """Whether there is nothing more to read, as far as JetStream has told us."""
         return self._pending == 0 and not self._arrived
+
+    @property
+    def has_caught_up(self) -> bool:
+        """Whether all that was there when it was opened has been taken."""
+        return self._delivered - len(self._arrived) >= self._there
 
     async def close(self) -> None:
         if self._subscription is not None and not self._client.is_closed:

@@ -68,10 +68,13 @@ async def following(
     log: EventLog,
     after: int,
     *,
+    aggregate: str | None = None,
     events: Collection[type] | None = None,
     batch_events_max: int = 5000,
 ) -> AsyncIterator[Reader]:
-    batches: Any = log.follow(after=after, events=events, batch_events_max=batch_events_max)
+    batches: Any = log.follow(
+        after=after, aggregate=aggregate, events=events, batch_events_max=batch_events_max
+    )
     async with aclosing(batches):
         yield Reader(batches)
 
@@ -344,6 +347,30 @@ async def test_reads_all_streams_when_it_follows(log: EventLog) -> None:
         await reader.until(revisions[-1])
     found = [(commit.aggregate_id, commit.position) for commit in reader.commits]
     assert found == list(zip(raffles, revisions, strict=True))
+
+
+async def test_says_that_there_is_nothing_more_when_all_that_was_there_is_read(
+    log: EventLog,
+) -> None:
+    raffle = new_id("r")
+    start = await log.last_position()
+    await log.append([commit_of(raffle, opened(raffle))])
+    async with following(log, start) as reader, asyncio.timeout(0.9):
+        await reader.until_nothing_more()
+    assert reader.batches == [1, 0]
+
+
+async def test_reads_streams_of_one_kind_when_it_follows_an_aggregate(log: EventLog) -> None:
+    raffle, other = new_id("r"), new_id("o")
+    start = await log.last_position()
+    [first] = await log.append([commit_of(raffle, opened(raffle))])
+    await log.append([commit_of(other, opened(other), aggregate="tombola")])
+    async with following(log, start, aggregate="raffle") as reader:
+        await reader.until_nothing_more()
+        await log.append([commit_of(new_id("o"), opened(other), aggregate="tombola")])
+        [second] = await log.append([commit_of(raffle, drawn(raffle, 1), expected=first)])
+        await reader.until(second)
+    assert [commit.aggregate_id for commit in reader.commits] == [raffle, raffle]
 
 
 async def test_leaves_out_events_but_moves_on_when_they_are_not_wanted(log: EventLog) -> None:

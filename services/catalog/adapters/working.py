@@ -50,15 +50,15 @@ class SyncWorker:
 
         raises   LogRecreated
         """
-        end = await self._log.last_position()
-        position = 0
+        syncs = self._log.follow(after=0, aggregate=SYNC.aggregate, events=SYNC.events)
+        is_caught_up = False
         async with asyncio.TaskGroup() as tasks:
-            async for commits in self._log.follow(after=0, events=SYNC.events):
+            async for commits in syncs:
                 for commit in commits:
-                    position = commit.position
                     for recorded in commit.events:
                         self._apply(commit.aggregate_id, recorded.data)
-                if position >= end or not commits:
+                is_caught_up |= not commits
+                if is_caught_up:
                     self._begin_what_is_due(tasks)
 
     def _apply(self, sync_id: str, event: Any) -> None:

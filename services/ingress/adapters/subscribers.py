@@ -51,14 +51,11 @@ class Subscribers:
 
     async def follow(self, log: EventLog) -> None:
         """Read the log from its beginning and go on as it grows. Never ends."""
-        end = await log.last_position()
-        position = 0
-        async for commits in log.follow(after=0, events=_EVENTS):
+        webhooks = log.follow(after=0, aggregate=WEBHOOK.aggregate, events=_EVENTS)
+        async for commits in webhooks:
             for commit in commits:
-                position = commit.position
-                if commit.aggregate == WEBHOOK.aggregate:
-                    webhook = self._webhooks.setdefault(commit.aggregate_id, WEBHOOK.state())
-                    for recorded in commit.events:
-                        WEBHOOK.evolve(webhook, recorded.data)
-            if position >= end or not commits:
+                webhook = self._webhooks.setdefault(commit.aggregate_id, WEBHOOK.state())
+                for recorded in commit.events:
+                    WEBHOOK.evolve(webhook, recorded.data)
+            if not commits:
                 self._caught_up.set()
