@@ -4,7 +4,7 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,21 +36,42 @@ def loop_nanoseconds() -> float:
 
 
 class CpuMeter:
-    """Measures how much of a core some processes use from now on."""
+    """Measures how much of a core some processes use from now on.
 
-    def __init__(self, pids: Mapping[str, int]) -> None:
+    pids      of single processes, by name
+    families  of processes that are measured together with those they started, by name
+    """
+
+    def __init__(self, pids: Mapping[str, int], families: Mapping[str, int]) -> None:
         self._pids = pids
-        self._before = {name: _cpu_seconds(pid) for name, pid in pids.items()}
+        self._families = families
+        self._before = self._ticks()
 
     def seconds(self) -> dict[str, float]:
         """Seconds of a core since it was made, by name."""
-        return {name: _cpu_seconds(pid) - self._before[name] for name, pid in self._pids.items()}
+        per_second = os.sysconf("SC_CLK_TCK")
+        return {
+            name: (ticks - self._before[name]) / per_second for name, ticks in self._ticks().items()
+        }
+
+    def _ticks(self) -> dict[str, int]:
+        alone = {name: _ticks(pid) for name, pid in self._pids.items()}
+        together = {
+            name: _ticks(pid) + sum(map(_ticks, _children(pid)))
+            for name, pid in self._families.items()
+        }
+        return alone | together
 
 
-def _cpu_seconds(pid: int) -> float:
+def _ticks(pid: int) -> int:
     """User and system time of a process, all its threads. source    proc(5)"""
     words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+    return int(words[11]) + int(words[12])
+
+
+def _children(pid: int) -> Iterator[int]:
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        yield from map(int, (thread / "children").read_text().split())
 
 
 def _processor() -> str:

@@ -62,7 +62,10 @@ class BenchStack:
     def cpu_meter(self) -> CpuMeter:
         """Measures from now on what each process uses; ours is called the generator."""
         pids = {name: child.pid for name, child in self.children.items()}
-        return CpuMeter({**pids, "nats": self.nats.child.pid, "generator": os.getpid()})
+        return CpuMeter(
+            {**pids, "nats": self.nats.child.pid, "generator": os.getpid()},
+            {} if self.postgres is None else {"postgres": self.postgres.child.pid},
+        )
 
     async def start(
         self, name: str, *specs: str, ready_seconds_max: float = READY_SECONDS_MAX
