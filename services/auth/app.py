@@ -1,6 +1,5 @@
 """Auth, put together."""
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from functools import cache
@@ -17,12 +16,10 @@ from contracts.auth import (
     UserSuspended,
 )
 from contracts.auth_identities import GetSignInOptions
-from libs.bus import serve_queries
+from libs.chassis import parts
 from libs.chassis.service import App, Part, Runtime
 from libs.chassis.suspended import SuspendedUsers
 from libs.owner import Owner, OwnerLimits
-from libs.reactions.reactor import Reactor
-from libs.readmodel import answering, run_projections
 from services.auth.adapters.account_ways import AccountWays
 from services.auth.adapters.confirmation_ways import ConfirmationWays
 from services.auth.adapters.digests import Digests
@@ -135,55 +132,20 @@ def create_app(settings: Settings) -> App:
             clock=runtime.clock,
             limits=limits,
         )
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(suspended.follow(log))
-            await suspended.known()
-            tasks.create_task(owner.run(lambda: runtime.ready("owner")))
+        await parts.run_owner(runtime, owner, suspended)
 
-    async def project(runtime: Runtime) -> None:
-        connection = await runtime.connection()
-        await run_projections(
-            [USERS],
-            service="auth",
-            engine=runtime.database(),
-            open_log=runtime.log,
-            publish=connection.publish,
-            on_ready=lambda: runtime.ready("projections"),
-            clock=runtime.clock,
-        )
-
-    async def answer(runtime: Runtime) -> None:
-        connection = await runtime.connection()
-        async with answering(
-            QUERIES, [USERS], service="auth", engine=runtime.database()
-        ) as handlers:
-            await serve_queries(
-                connection,
-                {
-                    **handlers,
-                    GetJwks: tokens(runtime).get_jwks,
-                    GetSignInOptions: outside(runtime).get_options,
-                },
-                lambda: runtime.ready("queries"),
-            )
-
-    async def react(runtime: Runtime) -> None:
-        reactor = Reactor(
-            service="auth",
-            managers=process_managers(),
-            client=await runtime.connection(),
-            nats_url=runtime.settings.nats_url,
-            nkey_seed=runtime.secret("auth.nats"),
-            clock=runtime.clock,
-        )
-        await reactor.run(lambda: runtime.ready("process-managers"))
+    def others(runtime: Runtime) -> parts.Handlers:
+        return {
+            GetJwks: tokens(runtime).get_jwks,
+            GetSignInOptions: outside(runtime).get_options,
+        }
 
     return App(
         "auth",
         [
             Part("owner", own),
-            Part("projections", project),
-            Part("queries", answer),
-            Part("process-managers", react),
+            parts.projections([USERS]),
+            parts.queries(QUERIES, [USERS], others),
+            parts.process_managers(process_managers()),
         ],
     )

@@ -1,18 +1,14 @@
 """The catalog, put together."""
 
-import asyncio
 import logging
 
 from contracts import all as contracts
 from contracts.auth import UserReinstated, UserSuspended
-from libs.bus import serve_queries
+from libs.chassis import parts
 from libs.chassis.service import App, Part, Runtime
 from libs.chassis.suspended import SuspendedUsers
 from libs.eventlog.model import LogRecreated
-from libs.jobs import Worker
 from libs.owner import Owner, OwnerLimits
-from libs.reactions.reactor import Reactor
-from libs.readmodel import answering, run_projections
 from services.catalog.adapters.partners.everyone import opened
 from services.catalog.adapters.working import SyncWorker
 from services.catalog.domain import DECIDERS
@@ -29,6 +25,7 @@ def create_app(settings: Settings) -> App:
     """Build the service: the owner of its records, their projections, queries and process
     managers, and the worker of its syncs.
     """
+    contracts.load()  # Its worker speaks those of the scheduler.
     limits = OwnerLimits(
         slot_commands_max=settings.slot_commands_max, live_max=settings.live_records_max
     )
@@ -44,40 +41,7 @@ def create_app(settings: Settings) -> App:
             clock=runtime.clock,
             limits=limits,
         )
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(suspended.follow(await runtime.log("auth")))
-            await suspended.known()
-            tasks.create_task(owner.run(lambda: runtime.ready("owner")))
-
-    async def project(runtime: Runtime) -> None:
-        connection = await runtime.connection()
-        await run_projections(
-            PROJECTIONS,
-            service="catalog",
-            engine=runtime.database(),
-            open_log=runtime.log,
-            publish=connection.publish,
-            on_ready=lambda: runtime.ready("projections"),
-            clock=runtime.clock,
-        )
-
-    async def answer(runtime: Runtime) -> None:
-        connection = await runtime.connection()
-        async with answering(
-            QUERIES, PROJECTIONS, service="catalog", engine=runtime.database()
-        ) as handlers:
-            await serve_queries(connection, handlers, lambda: runtime.ready("queries"))
-
-    async def react(runtime: Runtime) -> None:
-        reactor = Reactor(
-            service="catalog",
-            managers=process_managers(settings.show_lasts_seconds, settings.setlist_after_seconds),
-            client=await runtime.connection(),
-            nats_url=runtime.settings.nats_url,
-            nkey_seed=runtime.secret("catalog.nats"),
-            clock=runtime.clock,
-        )
-        await reactor.run(lambda: runtime.ready("process-managers"))
+        await parts.run_owner(runtime, owner, suspended)
 
     async def sync(runtime: Runtime) -> None:
         bus = await runtime.bus()
@@ -96,25 +60,16 @@ def create_app(settings: Settings) -> App:
                 except* LogRecreated:
                     logger.info("Syncs are read anew: the log is another one.")
 
-    async def work(runtime: Runtime) -> None:
-        contracts.load()  # A worker speaks those of the scheduler.
-        worker = Worker(
-            service="catalog",
-            jobs=JOBS,
-            client=await runtime.connection(),
-            clock=runtime.clock,
-            standing=standing(settings.repeated()),
-        )
-        await worker.run(lambda: runtime.ready("jobs"))
-
     return App(
         "catalog",
         [
             Part("owner", own),
-            Part("projections", project),
-            Part("queries", answer),
-            Part("process-managers", react),
+            parts.projections(PROJECTIONS),
+            parts.queries(QUERIES, PROJECTIONS),
+            parts.process_managers(
+                process_managers(settings.show_lasts_seconds, settings.setlist_after_seconds)
+            ),
             Part("syncs", sync),
-            Part("jobs", work),
+            parts.jobs(JOBS, standing(settings.repeated())),
         ],
     )

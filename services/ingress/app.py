@@ -5,12 +5,10 @@ import asyncio
 from contracts.ingress import ForgetPayloads, ReplayDelivery
 from contracts.ingress_private import Announce, AttemptMessage, SetUpWebhook
 from contracts.ingress_webhooks import ChangeWebhook, RegisterWebhook, RotateWebhookSecret
-from libs.bus import serve_queries
+from libs.chassis import parts
 from libs.chassis.service import App, Part, Runtime
 from libs.chassis.settings import SettingsInvalid
 from libs.owner import Owner, OwnerLimits
-from libs.reactions.reactor import Reactor
-from libs.readmodel import answering, run_projections
 from services.ingress.adapters.acceptance import Acceptance
 from services.ingress.adapters.destinations import Destinations
 from services.ingress.adapters.endpoints import Endpoints, read_endpoints
@@ -100,44 +98,14 @@ def create_app(settings: Settings) -> App:
                 await subscribers.known()
                 await owner.run(lambda: runtime.ready("owner"))
 
-    async def project(runtime: Runtime) -> None:
-        connection = await runtime.connection()
-        await run_projections(
-            PROJECTIONS,
-            service=SERVICE,
-            engine=runtime.database(),
-            open_log=runtime.log,
-            publish=connection.publish,
-            on_ready=lambda: runtime.ready("projections"),
-            clock=runtime.clock,
-        )
-
-    async def answer(runtime: Runtime) -> None:
-        connection = await runtime.connection()
-        async with answering(
-            QUERIES, PROJECTIONS, service=SERVICE, engine=runtime.database()
-        ) as handlers:
-            await serve_queries(connection, handlers, lambda: runtime.ready("queries"))
-
-    async def react(runtime: Runtime) -> None:
-        reactor = Reactor(
-            service=SERVICE,
-            managers=process_managers(),
-            client=await runtime.connection(),
-            nats_url=runtime.settings.nats_url,
-            nkey_seed=runtime.secret("ingress.nats"),
-            clock=runtime.clock,
-        )
-        await reactor.run(lambda: runtime.ready("process-managers"))
-
     return App(
         SERVICE,
         [
             Part("http", run_http),
             Part("owner", own),
-            Part("projections", project),
-            Part("queries", answer),
-            Part("process-managers", react),
+            parts.projections(PROJECTIONS),
+            parts.queries(QUERIES, PROJECTIONS),
+            parts.process_managers(process_managers()),
         ],
     )
 

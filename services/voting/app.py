@@ -1,16 +1,12 @@
 """Voting, put together."""
 
-import asyncio
-
 from contracts.auth import UserReinstated, UserSuspended
 from contracts.voting import FinalizeBallot, PlanBallot, PrepareBallot
-from libs.bus import serve_queries
+from libs.chassis import parts
 from libs.chassis.service import App, Part, Runtime
 from libs.chassis.suspended import SuspendedUsers
 from libs.eventlog.snapshots import SnapshotStore
 from libs.owner import HotView, Owner, OwnerLimits
-from libs.reactions.reactor import Reactor
-from libs.readmodel import answering, run_projections
 from services.voting.adapters import Catalog
 from services.voting.domain import BALLOT, tally
 from services.voting.process_managers import process_managers
@@ -47,47 +43,14 @@ def create_app(settings: Settings) -> App:
             clock=runtime.clock,
             limits=limits,
         )
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(suspended.follow(await runtime.log("auth")))
-            await suspended.known()
-            await owner.run(lambda: runtime.ready("owner"))
-
-    async def project(runtime: Runtime) -> None:
-        connection = await runtime.connection()
-        await run_projections(
-            PROJECTIONS,
-            service="voting",
-            engine=runtime.database(),
-            open_log=runtime.log,
-            publish=connection.publish,
-            on_ready=lambda: runtime.ready("projections"),
-            clock=runtime.clock,
-        )
-
-    async def answer(runtime: Runtime) -> None:
-        connection = await runtime.connection()
-        async with answering(
-            QUERIES, PROJECTIONS, service="voting", engine=runtime.database()
-        ) as handlers:
-            await serve_queries(connection, handlers, lambda: runtime.ready("queries"))
-
-    async def react(runtime: Runtime) -> None:
-        reactor = Reactor(
-            service="voting",
-            managers=process_managers(settings.ballot_opens_before_seconds),
-            client=await runtime.connection(),
-            nats_url=runtime.settings.nats_url,
-            nkey_seed=runtime.secret("voting.nats"),
-            clock=runtime.clock,
-        )
-        await reactor.run(lambda: runtime.ready("process-managers"))
+        await parts.run_owner(runtime, owner, suspended)
 
     return App(
         "voting",
         [
             Part("owner", own),
-            Part("projections", project),
-            Part("queries", answer),
-            Part("process-managers", react),
+            parts.projections(PROJECTIONS),
+            parts.queries(QUERIES, PROJECTIONS),
+            parts.process_managers(process_managers(settings.ballot_opens_before_seconds)),
         ],
     )
