@@ -12,7 +12,13 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from contracts.auth import ActorSuspended, Reason, Session, UserId, UserUnknown
-from contracts.auth_sessions import SessionId, SessionNotFound, SessionsReceipt
+from contracts.auth_sessions import (
+    Confirmation,
+    ConfirmationNeeded,
+    SessionId,
+    SessionNotFound,
+    SessionsReceipt,
+)
 from libs.kernel.errors import Rejected
 from libs.kernel.ids import Id
 from libs.kernel.messages import (
@@ -49,7 +55,13 @@ class ImpersonationOver(Rejected):
     "auth.impersonate-user",
     key=Key.NEW,
     access=Access.ADMIN,
-    rejections=(UserUnknown, ImpersonationRefused, ImpersonationOver, ActorSuspended),
+    rejections=(
+        ConfirmationNeeded,
+        UserUnknown,
+        ImpersonationRefused,
+        ImpersonationOver,
+        ActorSuspended,
+    ),
 )
 class ImpersonateUser(Command[Session]):
     """Act as a member, for some minutes: the answer is a session without a refresh token."""
@@ -57,6 +69,7 @@ class ImpersonateUser(Command[Session]):
     user_id: UserId
     reason: Reason
     minutes: Annotated[int, Field(ge=1, le=IMPERSONATION_MINUTES_MAX)] = 30
+    confirmation: Confirmation = ""
 
 
 @command(

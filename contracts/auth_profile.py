@@ -19,7 +19,7 @@ from contracts.auth_accounts import (
     NoAccount,
     TooManyAttempts,
 )
-from contracts.auth_sessions import Device
+from contracts.auth_sessions import Confirmation, ConfirmationNeeded, Device
 from libs.kernel.errors import Invalid, Rejected
 from libs.kernel.ids import Id
 from libs.kernel.messages import (
@@ -173,12 +173,14 @@ class LeaveReceipt(View):
     "auth.leave",
     key=Key.ACTOR,
     access=Access.SIGNED_IN,
-    rejections=(NoAccount,),
+    rejections=(ConfirmationNeeded, NoAccount),
 )
 class Leave(Command[LeaveReceipt]):
     """Close one's account: all sessions end, others see nobody, and some time later everything
     personal is destroyed. Signing in before that brings it back.
     """
+
+    confirmation: Confirmation = ""
 
 
 # ---------------------------------------------------------------------------------- events

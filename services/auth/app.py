@@ -111,7 +111,7 @@ def create_app(settings: Settings) -> App:
             entry=entry, passwords=passwords, identities=identities, clock=clock
         )
         keys = ApiKeys(log=log, entry=entry, tokens=its)
-        impersonations = Impersonations(users=users, tokens=its)
+        impersonations = Impersonations(entry=entry, tokens=its)
         return [accounts, identities, confirmations, keys, impersonations]
 
     async def own(runtime: Runtime) -> None:

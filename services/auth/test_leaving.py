@@ -28,19 +28,24 @@ pytestmark = pytest.mark.connected
 SECOND = 1 / 86_400
 
 
+async def left(bus: Bus, session: dict[str, Any]) -> dict[str, Any]:
+    """Somebody closes their account."""
+    return await say(bus, "leave", owner(session), confirmation=session["confirmation"])
+
+
 async def test_closes_an_account_until_its_owner_comes_back(bus: Bus, mailbox: Mailbox) -> None:
     email, username = an_address(), a_username()
     session = await signed_up(bus, mailbox, email)
     ann = owner(session)
     await say(bus, "change-profile", ann, username=username, bio="I sing.")
-    left = await say(bus, "leave", ann)
-    again = await say(bus, "leave", ann)
-    assert again["erased_at"] == left["erased_at"]
+    assert await code_of(say(bus, "leave", ann)) == "auth.confirmation-needed"
+    gone, again = await left(bus, session), await left(bus, session)
+    assert again["erased_at"] == gone["erased_at"]
     assert await code_of(renewed(bus, session)) == "auth.refresh-refused"
-    seen = ask(bus, "get-profile", user_id=ann.user_id, after=left["position"])
+    seen = ask(bus, "get-profile", user_id=ann.user_id, after=gone["position"])
     assert await code_of(seen) == "auth.user-not-found"
     told = await mailbox.read(email, 2)
-    assert f"{datetime.fromisoformat(left['erased_at']):%-d %B %Y}" in told
+    assert f"{datetime.fromisoformat(gone['erased_at']):%-d %B %Y}" in told
     assert "/sign-in" in told
     taken = say(bus, "change-profile", await member(bus), username=username)
     assert await code_of(taken) == "auth.username-taken"
@@ -80,7 +85,7 @@ async def test_erases_whoever_left_and_did_not_come_back(
         session = await signed_up(bus, mailbox, email)
         ann = owner(session)
         await say(bus, "change-profile", ann, username=username, **PROFILE)
-        await say(bus, "leave", ann)
+        await left(bus, session)
 
         async def is_erased() -> bool:
             return bool((await ask(bus, "get-me", ann))["status"] == "erased")
@@ -110,8 +115,9 @@ async def test_erases_whoever_left_while_nothing_was_running(
     haste: object, mailbox: Mailbox, nats_server: RunningNats, database: RunningDatabase
 ) -> None:
     async with hasty(nats_server, database) as bus:
-        ann = owner(await signed_up(bus, mailbox, an_address()))
-        await say(bus, "leave", ann)
+        session = await signed_up(bus, mailbox, an_address())
+        ann = owner(session)
+        await left(bus, session)
     async with hasty(nats_server, database) as bus:
 
         async def is_erased() -> bool:
@@ -129,11 +135,11 @@ async def test_erases_nobody_who_came_back_in_time(
     monkeypatch.setenv("BACKLINE_AUTH_LEAVE_DAYS", str(3 * SECOND))
     email = an_address()
     async with hasty(nats_server, database) as bus:
-        ann = owner(await signed_up(bus, mailbox, email))
-        other = owner(await signed_up(bus, mailbox, an_address()))
-        await say(bus, "leave", ann)
+        session, later = [await signed_up(bus, mailbox, each) for each in (email, an_address())]
+        ann, other = owner(session), owner(later)
+        await left(bus, session)
         await say(bus, "sign-in", email=email, password=PASSWORD)
-        await say(bus, "leave", other)
+        await left(bus, later)
 
         async def other_is_erased() -> bool:
             """Who left later: so the hour of the one who came back has passed as well."""

@@ -14,6 +14,7 @@ from libs.kernel.ids import new_id
 from libs.kernel.messages import NOBODY, Caller
 from libs.testkit.stack import RunningNats
 from services.auth.adapters.digests import Digests
+from services.auth.adapters.tickets import Tickets
 from services.auth.conftest import Mailbox
 from services.auth.test_accounts import (
     ADMIN,
@@ -177,10 +178,22 @@ async def test_gives_a_key_the_role_its_user_has_now(bus: Bus, mailbox: Mailbox)
 # ---------------------------------------------------------------------------------- impersonation
 
 
-async def test_acts_as_a_member_for_a_while(bus: Bus, mailbox: Mailbox, verifier: Verifier) -> None:
+@pytest.fixture
+def certain(nats_server: RunningNats) -> str:
+    """The confirmation that a sign-in of the administrator would have given."""
+    digests = Digests((nats_server.secrets / "auth.secret").read_text().strip())
+    return Tickets(digests, system_clock).confirmation(ADMIN.user_id)
+
+
+async def test_acts_as_a_member_for_a_while(
+    bus: Bus, mailbox: Mailbox, verifier: Verifier, certain: str
+) -> None:
     ann = await signed_up(bus, mailbox, an_address())
     wanted = {"user_id": ann["user_id"], "reason": "cannot see her vote", "minutes": 5}
-    session = await say(bus, "impersonate-user", ADMIN, **wanted)
+    for unsure in ("", "a guess", ann["confirmation"]):
+        refused = say(bus, "impersonate-user", ADMIN, **wanted, confirmation=unsure)
+        assert await code_of(refused) == "auth.confirmation-needed"
+    session = await say(bus, "impersonate-user", ADMIN, **wanted, confirmation=certain)
     assert session["impersonated_by"] == ADMIN.user_id
     assert session.get("refresh_token") is None
     identity = await verifier.verify(session["token"])
@@ -193,16 +206,18 @@ async def test_acts_as_a_member_for_a_while(bus: Bus, mailbox: Mailbox, verifier
 
 
 async def test_acts_as_nobody_who_is_more_than_a_member_or_is_out(
-    bus: Bus, mailbox: Mailbox
+    bus: Bus, mailbox: Mailbox, certain: str
 ) -> None:
-    async def code(user_id: str, caller: Caller = ADMIN) -> str:
-        wanted = {"user_id": user_id, "reason": "a look"}
+    async def code(user_id: str, caller: Caller = ADMIN, sure: str = certain) -> str:
+        wanted = {"user_id": user_id, "reason": "a look", "confirmation": sure}
         return await code_of(say(bus, "impersonate-user", caller, **wanted))
 
-    ann = (await signed_up(bus, mailbox, an_address()))["user_id"]
+    signed_in = await signed_up(bus, mailbox, an_address())
+    ann = signed_in["user_id"]
     assert await code("nobody") == "auth.user-unknown"
     assert await code(ADMIN.user_id) == "auth.user-unknown"
-    assert await code(ann, Caller(ann, ("admin",))) == "auth.impersonation-refused"
+    herself = Caller(ann, ("admin",))
+    assert await code(ann, herself, signed_in["confirmation"]) == "auth.impersonation-refused"
     assert await code(ann, MODERATOR) == "forbidden"
     for role in ("moderator", "admin"):
         await say(bus, "set-role", ADMIN, user_id=ann, role=role)
@@ -211,13 +226,16 @@ async def test_acts_as_nobody_who_is_more_than_a_member_or_is_out(
     await say(bus, "ban-user", ADMIN, user_id=ann, reason="spam")
     assert await code(ann) == "auth.impersonation-refused"
     for wrong in ({"reason": "  "}, {"reason": "x", "minutes": 61}, {"reason": "x", "minutes": 0}):
-        refused = say(bus, "impersonate-user", ADMIN, user_id=ann, **wrong)
+        refused = say(bus, "impersonate-user", ADMIN, user_id=ann, **wrong, confirmation=certain)
         assert await code_of(refused) == "invalid"
 
 
-async def test_is_not_given_the_token_again_when_it_is_over(bus: Bus, mailbox: Mailbox) -> None:
+async def test_is_not_given_the_token_again_when_it_is_over(
+    bus: Bus, mailbox: Mailbox, certain: str
+) -> None:
     ann = await signed_up(bus, mailbox, an_address())
-    wanted, command_id = {"user_id": ann["user_id"], "reason": "a look"}, new_id()
+    wanted = {"user_id": ann["user_id"], "reason": "a look", "confirmation": certain}
+    command_id = new_id()
 
     async def begin() -> dict[str, Any]:
         return await bus.send_raw(
@@ -252,7 +270,7 @@ async def test_changes_no_account_in_its_owners_name_past_the_gateway_either(
 # ---------------------------------------------------------------------------------- acts
 
 
-async def test_tells_who_did_what_to_whom_and_why(bus: Bus, mailbox: Mailbox) -> None:
+async def test_tells_who_did_what_to_whom_and_why(bus: Bus, mailbox: Mailbox, certain: str) -> None:
     ann = await signed_up(bus, mailbox, an_address())
     about = {"user_id": ann["user_id"]}
     key = await with_key(bus, owner(ann), "voting.*")
@@ -262,7 +280,8 @@ async def test_tells_who_did_what_to_whom_and_why(bus: Bus, mailbox: Mailbox) ->
     await say(bus, "reinstate-user", MODERATOR, **about)
     await say(bus, "end-sessions-of-user", ADMIN, **about, reason="a lost telephone")
     await say(bus, "revoke-api-key-of-user", ADMIN, key_id=key["key_id"], reason="it leaked")
-    session = await say(bus, "impersonate-user", ADMIN, **about, reason="a look", minutes=1)
+    looking = {"reason": "a look", "minutes": 1, "confirmation": certain}
+    session = await say(bus, "impersonate-user", ADMIN, **about, **looking)
     await say(bus, "end-impersonation", ADMIN, session_id=session["session_id"])
     await say(bus, "ban-user", ADMIN, **about, reason="more spam")
     done = await say(bus, "unban-user", ADMIN, **about)

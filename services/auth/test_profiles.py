@@ -263,7 +263,7 @@ async def test_tells_how_everybody_stands(bus: Bus, mailbox: Mailbox) -> None:
         if command is not None:
             done = await say(bus, command, ADMIN, user_id=session["user_id"], **args)
         elif status == "leaving":
-            done = await say(bus, "leave", owner(session))
+            done = await say(bus, "leave", owner(session), confirmation=session["confirmation"])
         elif status == "erased":
             done = await say(bus, "erase-me", owner(session), confirmation=session["confirmation"])
         else:

@@ -17,7 +17,7 @@ from libs.kernel.messages import Caller, service_caller
 from libs.live.errors import CloseCode
 from libs.testkit.services import bus_of, running_services
 from libs.testkit.stack import RunningDatabase, RunningNats
-from tests.e2e.callers import signed_in
+from tests.e2e.callers import signed_in, sure_of
 
 pytestmark = pytest.mark.connected
 
@@ -31,8 +31,11 @@ async def bus(nats_server: RunningNats) -> AsyncIterator[Bus]:
         yield bus
 
 
-async def acting_as(bus: Bus, user_id: str, caller: Caller = ADMIN) -> dict[str, Any]:
-    wanted = {"user_id": user_id, "reason": "cannot see their vote"}
+async def acting_as(
+    bus: Bus, nats_server: RunningNats, user_id: str, caller: Caller = ADMIN
+) -> dict[str, Any]:
+    sure = sure_of(nats_server, caller.user_id)
+    wanted = {"user_id": user_id, "reason": "cannot see their vote", "confirmation": sure}
     return await bus.send_raw("auth.impersonate-user", wanted, caller=caller)
 
 
@@ -81,7 +84,7 @@ async def test_says_in_the_log_who_really_voted(
             caller=service_caller("voting"),
         )
         await bus.send_raw("voting.open-ballot", about, caller=ADMIN)
-        session = await acting_as(bus, ann["user_id"])
+        session = await acting_as(bus, nats_server, ann["user_id"])
         for token in (session["token"], ann["token"]):
             vote = {**about, "song_id": "sng_bertha"}
             status, said = await ask(settings.port, token, "voting/cast-vote", **vote)
@@ -107,7 +110,7 @@ async def test_reads_what_the_user_would_and_changes_nothing_of_the_account(
 ) -> None:
     async with running_services(["auth", "gateway"], nats_server, database) as settings:
         ann, port = await signed_in(bus), settings.port
-        token = (await acting_as(bus, ann["user_id"]))["token"]
+        token = (await acting_as(bus, nats_server, ann["user_id"]))["token"]
         status, me = await ask(port, token, "auth/get-me")
         assert (status, me["user_id"]) == (200, ann["user_id"])
         assert (await ask(port, token, "auth/list-users"))[0] == 403
@@ -141,7 +144,7 @@ async def test_is_over_on_every_gateway_when_either_of_the_two_is_out(
         demoted, banned = [await an_administrator(bus) for _ in range(2)]
         callers = [ADMIN, ADMIN, ADMIN, demoted, banned, ADMIN]
         sessions = [
-            await acting_as(bus, user_id, caller)
+            await acting_as(bus, nats_server, user_id, caller)
             for user_id, caller in zip(users, callers, strict=True)
         ]
         opened = [[await live(port, session["token"]) for port in ports] for session in sessions]

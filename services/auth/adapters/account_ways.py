@@ -44,7 +44,7 @@ from contracts.auth_private import (
     UseProof,
     WantMail,
 )
-from contracts.auth_profile import ChangeProfile, SignInWithUsername
+from contracts.auth_profile import ChangeProfile, Leave, SignInWithUsername
 from contracts.auth_sessions import RenewSession, SignInMethod
 from libs.eventlog.vault import Vault
 from libs.kernel.attempts import Attempts
@@ -107,6 +107,7 @@ class AccountWays:
             ChangePassword: self.change_password,
             ChangeProfile: self._usernames.change_profile,
             EraseMe: self.erase_me,
+            Leave: self.leave,
             AddEmail: self.add_email,
             RemoveEmail: self.change_emails,
             SetPrimaryEmail: self.change_emails,
@@ -174,6 +175,10 @@ class AccountWays:
     async def erase_me(self, command: EraseMe, origin: Origin) -> EraseUser:
         self._entry.confirmed(origin, command.confirmation)
         return EraseUser(user_id=origin.actor)
+
+    async def leave(self, command: Leave, origin: Origin) -> Leave:
+        self._entry.confirmed(origin, command.confirmation)
+        return command
 
     # ------------------------------------------------------------------------------ addresses
 

@@ -7,16 +7,17 @@ from contracts.auth import UserRole, UserUnknown
 from contracts.auth_acts import ImpersonateUser, ImpersonationOver, ImpersonationRefused
 from libs.kernel.messages import Origin
 from libs.owner import Completer, Resolver
+from services.auth.adapters.entry import Entry
 from services.auth.adapters.tokens import Tokens
-from services.auth.adapters.users import Users
 from services.auth.domain.state import User
 
 
 class Impersonations:
     """What is looked up and shown around the rules of impersonation."""
 
-    def __init__(self, *, users: Users, tokens: Tokens) -> None:
-        self._users = users
+    def __init__(self, *, entry: Entry, tokens: Tokens) -> None:
+        self._entry = entry
+        self._users = entry.users
         self._tokens = tokens
 
     def resolvers(self) -> dict[type, Resolver]:
@@ -27,8 +28,9 @@ class Impersonations:
         """What answers to give more, by the command they are for."""
         return {ImpersonateUser: self.complete}
 
-    async def begin(self, command: ImpersonateUser, _origin: Origin) -> ImpersonateUser:
-        """The same command, if its user may be acted as. raises   as `_member`"""
+    async def begin(self, command: ImpersonateUser, origin: Origin) -> ImpersonateUser:
+        """The same command. raises   ConfirmationNeeded; as `_member`"""
+        self._entry.confirmed(origin, command.confirmation)
         await self._member(command.user_id)
         return command
 

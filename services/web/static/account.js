@@ -73,7 +73,7 @@ const forms = {
     return "Your password is another one now, and other devices are signed out.";
   },
   leave: async () => {
-    const { erased_at } = await command("auth.leave", {});
+    const { erased_at } = await confirmed(client, "auth.leave", {});
     await forgetSession();
     sayGoodbye(erased_at);
     return "";

@@ -11,15 +11,6 @@ import { newKey, Problem } from "../client/index.js";
 import { setAttribute, setText } from "./bind.js";
 /** @import { Client } from "../client/index.js" */
 
-const MINUTES = 30;
-
-/** Become a user, for a while. @param {Client} client @param {string} userId @param {string} reason */
-export async function actAs(client, userId, reason) {
-  const wanted = { user_id: userId, reason, minutes: MINUTES };
-  client.session.signIn(await client.command("auth.impersonate-user", wanted, { key: newKey() }));
-  location.assign("/");
-}
-
 /** Say as whom somebody acts, if they do. @param {Client} client */
 export function showActing(client) {
   const banner = document.getElementById("acting");

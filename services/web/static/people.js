@@ -5,15 +5,16 @@
  * @module
  */
 import { Problem } from "../client/index.js";
-import { actAs } from "./acting.js";
 import { showActs } from "./acts.js";
 import { setText } from "./bind.js";
+import { confirmed } from "./confirm.js";
 import { button, make, WHEN, withReason } from "./making.js";
 import { element } from "./page-state.js";
 /** @import { Client } from "../client/index.js" */
 
 /** @typedef {(name: string, args: Record<string, unknown>) => Promise<any>} SendCommand */
 
+const ACTING_MINUTES = 30;
 const BROWSERS = [
   ["Edg", "Edge"],
   ["OPR", "Opera"],
@@ -45,6 +46,13 @@ export function sessionRow(session, isHere, end) {
   const row = make("li", make("strong", deviceName(session.device ?? "")), make("small", ` ${when} `));
   row.append(isHere ? make("em", "this one") : button("Sign out", end));
   return row;
+}
+
+/** Become a user, for a while. @param {Client} client @param {string} userId @param {string} reason */
+async function actAs(client, userId, reason) {
+  const wanted = { user_id: userId, reason, minutes: ACTING_MINUTES };
+  client.session.signIn(await confirmed(client, "auth.impersonate-user", wanted));
+  location.assign("/");
 }
 
 /** @param {HTMLElement} body @param {Client} client @param {SendCommand} command */
