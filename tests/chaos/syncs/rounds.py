@@ -54,7 +54,9 @@ VICTIMS: Mapping[str, tuple[str, ...]] = {
 }
 """What is killed at once; of the connections to PostgreSQL, all are ended from its side."""
 
-ANSWERS_MAX = 4
+ANSWERS = {partner: (1, 2) for partner in SYNCS} | {Partner.SETLISTFM: (2, 5)}
+"""So often a partner has answered when it strikes: of setlist.fm, a page at least is then done."""
+
 STRIKE_SECONDS = (0.0, 0.6)
 SYNC_SECONDS_MAX = 300.0
 LOOK_SECONDS = 0.1
@@ -185,7 +187,7 @@ async def _strike(
     is_over: asyncio.Event,
 ) -> None:
     """Kill, when this partner has answered a few times, or has told everything before that."""
-    answers = _answered(catalog.world, partner) + chance.randint(1, ANSWERS_MAX)
+    answers = _answered(catalog.world, partner) + chance.randint(*ANSWERS[partner])
 
     def is_time() -> bool:
         return is_over.is_set() or _answered(catalog.world, partner) >= answers
