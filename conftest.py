@@ -5,6 +5,9 @@ run: nobody reads the skips of a green build.
 
 Property tests look as long as the profile says: `quick` by default and in `make check`, `thorough`
 in `make test`. A test that sets `max_examples` for itself gives up this choice.
+
+`make check` and `make test` run in several workers (pytest-xdist). Each has servers of its own, and
+takes whole files, so that what a file sets up is set up once.
 """
 
 import os

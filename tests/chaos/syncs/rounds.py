@@ -54,7 +54,7 @@ VICTIMS: Mapping[str, tuple[str, ...]] = {
 }
 """What is killed at once; of the connections to PostgreSQL, all are ended from its side."""
 
-ANSWERS = {partner: (1, 2) for partner in SYNCS} | {Partner.SETLISTFM: (2, 5)}
+ANSWERS = dict.fromkeys(SYNCS, (1, 2)) | {Partner.SETLISTFM: (2, 5)}
 """So often a partner has answered when it strikes: of setlist.fm, a page at least is then done."""
 
 STRIKE_SECONDS = (0.0, 0.6)
