@@ -178,7 +178,7 @@ class House:
         wait_until(counted, SOON_SECONDS_MAX)
 
     def expect_answer(self, query: str, args: Mapping[str, Any], **fields: Any) -> dict[str, Any]:
-        """What a query answers, once it has these fields: what was saved is there a moment later."""
+        """What a query answers, once it has these fields: a moment after they were saved."""
         found: dict[str, Any] = {}
 
         def has_come() -> bool:
