@@ -27,11 +27,11 @@ ATTEMPTS_AT_ONCE = 512
 ASKER = service_caller("gateway")
 JOB = "scheduler.probe"
 TARGET = "p99 ≤ 1 s; each begins once"
-NOTES = (
+NOTE = (
     "The timer of nats-server is a quarter of a second coarse; a worker begins after the scheduler "
     "has recorded that it does, fsynced. All are pending before the first is due; one worker has "
     f"up to {ATTEMPTS_AT_ONCE} under way. A job that begins twice fails the run. No peer runs "
-    "beside it.",
+    "beside it."
 )
 PARTS = (
     ("scheduler", ("scheduler.owner", "scheduler.process-managers")),
@@ -91,7 +91,7 @@ async def lateness(*, quick: bool) -> Figure:
         title_of(count, seconds),
         TARGET,
         Measured("late by, p99", p99 * 1000, "ms", details),
-        notes=list(NOTES),
+        notes=[NOTE],
     )
 
 
