@@ -317,6 +317,8 @@ def test_signs_with_the_first_and_publishes_all_when_the_secret_holds_several_ke
         json.dumps(OKPKey.generate_key("Ed25519").as_dict(private=False)),
         json.dumps(OKPKey.generate_key("X25519").as_dict(private=True)),
     ],
+    # Drawn keys in the names of tests would be others in each worker.
+    ids=("nothing", "an-object", "a-list", "no-keys", "a-public-key", "a-key-of-another-kind"),
 )
 def test_says_so_when_the_secret_is_no_signing_key(secret: str) -> None:
     with pytest.raises(ValueError, match="private JWK"):

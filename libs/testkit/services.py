@@ -17,7 +17,7 @@ from libs.chassis.settings import ProcessSettings
 from libs.stack.ports import free_ports
 from libs.testkit.stack import RunningDatabase, RunningNats
 
-READY_SECONDS = 30.0
+READY_SECONDS = 60.0
 _LOOK_SECONDS = 0.05
 
 

@@ -4,10 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 LOOK_SECONDS = 0.005
+PATIENCE_SECONDS = 30.0
+"""How long a machine that is busy with something else may take: no test waits for it in vain."""
 
 
 async def eventually(
-    condition: Callable[[], Awaitable[bool]] | Callable[[], bool], *, timeout_seconds: float = 10.0
+    condition: Callable[[], Awaitable[bool]] | Callable[[], bool],
+    *,
+    timeout_seconds: float = PATIENCE_SECONDS,
 ) -> None:
     """Return once the condition holds. raises   TimeoutError"""
     async with asyncio.timeout(timeout_seconds):

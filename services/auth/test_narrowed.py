@@ -111,7 +111,7 @@ async def test_holds_the_key_nowhere_but_in_its_answer(bus: Bus, mailbox: Mailbo
     listed = await bus.ask_raw("auth.list-api-keys", {}, caller=ann, after=made["position"])
     (key,) = listed.result["keys"]
     assert (key["key_id"], key["name"]) == (made["key_id"], "a partner")
-    held = await bus.ask_raw("auth.export-me", {}, caller=ann)
+    held = await bus.ask_raw("auth.export-me", {}, caller=ann, after=made["position"])
     secret = made["key"].partition(".")[2]
     assert secret not in str(listed.result) + str(held.result)
     assert held.result["api_keys"][0]["name"] == "a partner"

@@ -1,6 +1,5 @@
 """Our own webhooks on the real servers, told to a receiver with the official libraries."""
 
-import asyncio
 import json
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -24,11 +23,28 @@ from libs.kernel.messages import Caller, service_caller
 from libs.testkit.services import bus_of, running_services
 from libs.testkit.stack import RunningDatabase, RunningNats
 from libs.testkit.waiting import eventually
+from services.ingress import app
+from services.ingress.adapters.subscribers import Subscribers
 from services.ingress.conftest import ADMIN
 
 pytestmark = pytest.mark.connected
 
 INGRESS = service_caller("ingress")
+
+
+class Seen(Subscribers):
+    """Those whom ingress knows of, where a test can see them."""
+
+    latest: Subscribers
+
+    def __init__(self) -> None:
+        super().__init__()
+        Seen.latest = self
+
+
+@pytest.fixture(autouse=True)
+def seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "Subscribers", Seen)
 
 
 class Receiver:
@@ -103,8 +119,14 @@ async def order(bus: Bus, command: str, **args: Any) -> dict[str, Any]:
 async def registered(bus: Bus, url: str, *topics: Topic) -> dict[str, Any]:
     wanted = topics or (Topic.BALLOT_OPENED,)
     webhook = await order(bus, "register-webhook", url=url, topics=list(wanted))
-    await asyncio.sleep(0.3)  # Whoever announces learns of it from the log.
+    await known(webhook["webhook_id"], wanted[0])
     return webhook
+
+
+async def known(webhook_id: str, topic: Topic = Topic.BALLOT_OPENED) -> None:
+    """Whoever announces learns of a webhook from the log, a moment later."""
+    later = datetime.now(UTC) + timedelta(seconds=1)
+    await eventually(lambda: webhook_id in Seen.latest.of(topic, later))
 
 
 async def told(bus: Bus, thing: str, topic: Topic = Topic.BALLOT_OPENED) -> None:
@@ -289,7 +311,7 @@ async def test_stops_when_nothing_was_taken_for_days(bus: Bus, receiver: Receive
         assert standing["status"] == ("disabled" if days == 5 else "enabled")
     await eventually(partial(is_disabled, bus, webhook_id, "failing"))
     await order(bus, "enable-webhook", webhook_id=webhook_id)
-    await asyncio.sleep(0.3)
+    await known(webhook_id)
     thing = new_id()
     await told(bus, thing)
     await eventually(lambda: bool(receiver.about(thing)))

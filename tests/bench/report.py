@@ -26,11 +26,20 @@ def write(figures: Sequence[Figure], machine: dict[str, Any], command: str) -> N
     (FOLDER / "results.md").write_text(markdown(merged))
 
 
+def awaited(key: str, title: str, target: str, notes: Sequence[str]) -> dict[str, Any]:
+    """A figure that nobody has measured yet on a machine that does nothing else."""
+    return {"key": key, "title": title, "target": target, "notes": list(notes)}
+
+
 def markdown(figures: Sequence[dict[str, Any]]) -> str:
-    """The table, one section for each figure."""
+    """The table, one section for each figure; one that is awaited says how it is measured."""
     lines = ["# Results", "", "Written by `make bench`. What they mean: [README](README.md).", ""]
     for figure in figures:
         lines += [f"## {figure['key']}: {figure['title']}", "", f"Target: {figure['target']}.", ""]
+        if "ours" not in figure:
+            lines += [f"Not measured yet: `make bench ARGS={figure['key']}`.", ""]
+            lines += [*(f"- {note}" for note in figure["notes"]), ""]
+            continue
         lines += ["| | figure | p50 | p99 | Backline is |", "|---|---|---|---|---|"]
         lines.append(_row(figure["ours"], ""))
         is_chart = "chart" in figure  # Its lines are not peers.

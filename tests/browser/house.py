@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -176,6 +176,22 @@ class House:
             return counts[song_id] == votes
 
         wait_until(counted, SOON_SECONDS_MAX)
+
+    def expect_answer(self, query: str, args: Mapping[str, Any], **fields: Any) -> dict[str, Any]:
+        """What a query answers, once it has these fields: a moment after they were saved."""
+        found: dict[str, Any] = {}
+
+        def has_come() -> bool:
+            answer = self._client.get(f"/v1/{query.replace('.', '/')}", params=dict(args))
+            found.clear()
+            found.update(answer.json())
+            return answer.is_success and fields.items() <= found.items()
+
+        try:
+            wait_until(has_come, SOON_SECONDS_MAX)
+        except TimeoutError:
+            raise AssertionError(f"{query} answers {found}, not {fields}") from None
+        return found
 
     def standing(self, show_id: str) -> tuple[str, int]:
         """The status and the votes of a ballot as its readers see them; of none, ("", 0)."""

@@ -51,17 +51,18 @@ def test_tells_others_who_somebody_is_and_lets_them_in_by_that_name(
     assert save(page, username=username, bio="I sing.", avatar="https://example.org/a.png") == (
         "Saved."
     )
-    found = house.ask("auth.find-profile", username=username)
-    assert (found["display_name"], found["bio"]) == ("Ann", "I sing.")
-    assert found["links"] == [{"label": "Band", "url": "https://example.org/band"}]
+    named = {"username": username}
+    links = [{"label": "Band", "url": "https://example.org/band"}]
+    told = {"display_name": "Ann", "bio": "I sing.", "links": links}
+    found = house.expect_answer("auth.find-profile", named, **told)
     page.reload()
     expect(page.locator("#links [data-url]")).to_have_value("https://example.org/band")
     assert (field(page, "username"), field(page, "bio")) == (username, "I sing.")
     page.locator("#links [data-remove]").click()
     assert save(page, bio="", display_name="Ann B.") == "Saved."
     expect(who(page)).to_have_text("Ann B.")
-    found = house.ask("auth.get-profile", user_id=found["user_id"])
-    assert (found["bio"], found["links"], found["display_name"]) == ("", [], "Ann B.")
+    told = {"display_name": "Ann B.", "bio": "", "links": []}
+    house.expect_answer("auth.get-profile", {"user_id": found["user_id"]}, **told)
     other = tabs.open("/sign-in")
     fill(other, "sign-in", email=username.upper(), password=PASSWORD)
     expect(other).to_have_url("/")
@@ -103,7 +104,7 @@ def test_brings_back_what_somebody_left(house: House, tabs: Tabs) -> None:
     expect(page).to_have_url(f"{house.url}/sign-in")
     fill(page, "sign-in", email=address, password=PASSWORD)
     arrives(page)
-    assert house.ask("auth.find-profile", username=username)["display_name"] == "Ann"
+    house.expect_answer("auth.find-profile", {"username": username}, display_name="Ann")
 
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])

@@ -16,21 +16,39 @@ from rich.table import Table
 
 from tests.bench import machine
 from tests.chaos import report
+from tests.chaos.campaigns import Campaign
 from tests.chaos.faults import FAULTS
-from tests.chaos.jobs.report import run_jobs
+from tests.chaos.jobs.rounds import run_rounds as run_jobs
 from tests.chaos.rounds import RATE, Round, plan_of, run
+from tests.chaos.syncs.rounds import run_rounds as run_syncs
+from tests.chaos.webhooks.rounds import run_rounds as run_webhooks
 
 ROUNDS = 2 * len(FAULTS)
-JOBS_ROUNDS = 20
+CAMPAIGNS = {
+    each.name: each
+    for each in (
+        Campaign("jobs", "what runs scheduled jobs", 20, run_jobs),
+        Campaign("syncs", "the catalog and its servers while it asks partners", 14, run_syncs),
+        Campaign("webhooks", "ingress and its servers while webhooks come in", 21, run_webhooks),
+    )
+}
+"""Rounds on a part of the house alone; without one of them, votes are cast under every fault."""
+
 EXIT_BROKEN = 1
 
 console = Console(stderr=True, highlight=False)
 
 
+def _about(name: str) -> str:
+    campaign = CAMPAIGNS[name]
+    return f"Kill {campaign.title} instead: {campaign.rounds} rounds unless told."
+
+
 def main(
-    rounds: Annotated[int, typer.Option(min=1, help="How many faults, one after the other.")] = (
-        ROUNDS
-    ),
+    rounds: Annotated[
+        int | None,
+        typer.Option(min=1, help=f"How many faults, one after the other. [default: {ROUNDS}]"),
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(help="Decides their order; drawn and told when not given.")
     ] = None,
@@ -43,19 +61,23 @@ def main(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Report as JSON.")] = False,
     write: Annotated[bool, typer.Option(help="Write docs/benchmarks/chaos.md and .json.")] = False,
-    jobs: Annotated[
-        bool, typer.Option(help="Kill what runs scheduled jobs instead: 20 rounds unless told.")
-    ] = False,
+    jobs: Annotated[bool, typer.Option(help=_about("jobs"))] = False,
+    syncs: Annotated[bool, typer.Option(help=_about("syncs"))] = False,
+    webhooks: Annotated[bool, typer.Option(help=_about("webhooks"))] = False,
 ) -> None:
     """Kill parts under load, many times, and prove that no acknowledged vote is lost.
 
     Ends with 1 when a promise was broken, or votes flowed again too late.
     """
-    if jobs:
-        rounds = JOBS_ROUNDS if rounds == ROUNDS else rounds
-        if not run_jobs(rounds, seed, directory, write=write):
+    wanted = {"jobs": jobs, "syncs": syncs, "webhooks": webhooks}
+    chosen = [CAMPAIGNS[name] for name, is_wanted in wanted.items() if is_wanted]
+    if len(chosen) > 1:
+        raise typer.BadParameter("one kind at a time: --jobs, --syncs or --webhooks")
+    for campaign in chosen:
+        if not campaign.report(rounds or campaign.rounds, seed, directory, write=write):
             raise typer.Exit(EXIT_BROKEN)
         return
+    rounds = rounds or ROUNDS
     unknown = set(fault or ()) - set(FAULTS)
     if unknown:
         raise typer.BadParameter(f"no such fault: {', '.join(sorted(unknown))}")

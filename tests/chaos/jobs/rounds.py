@@ -18,13 +18,13 @@ from contracts import all as contracts
 from contracts.scheduler import OccurrenceIssued
 from contracts.scheduler_runs import RunFailed, RunParked, RunStarted, RunSucceeded
 from libs.bus import Bus
-from libs.eventlog import JetStreamLog
 from libs.kernel.errors import BacklineError
 from libs.kernel.ids import new_id
 from libs.kernel.messages import Caller, Event
 from libs.testkit.services import bus_of
 from libs.testkit.waiting import eventually
-from tests.chaos.jobs.house import RECONNECTING, JobsHouse, running_house
+from tests.chaos.house import RECONNECTING, House, insist
+from tests.chaos.jobs.house import running_jobs
 from tests.chaos.jobs.stamps import JOB, CardStamped
 
 ADMIN = Caller("usr_admin", ("admin",))
@@ -47,13 +47,25 @@ class JobsOutcome:
     lateness_seconds: list[float] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
 
+    def as_json(self) -> dict[str, Any]:
+        """All of it; lateness in seconds, restarts included."""
+        late = sorted(self.lateness_seconds)
+        return {
+            "rounds": self.rounds,
+            "runs": self.runs,
+            "attempts": self.attempts,
+            "lost_attempts": self.lost_attempts,
+            "late_seconds": {"p50": late[len(late) // 2], "max": late[-1]} if late else {},
+            "violations": self.violations,
+        }
+
 
 async def run_rounds(directory: Path, rounds: int, seed: int) -> JobsOutcome:
     """Kill something in each round, then wait until everything has happened, and count."""
     contracts.load()
     chance = random.Random(seed)
     outcome = JobsOutcome(rounds)
-    async with running_house(directory) as house:
+    async with running_jobs(directory) as house:
         client = await house.nats.connect("gateway", **RECONNECTING)
         bus = Bus(client)
         one_shots: list[str] = []
@@ -94,24 +106,13 @@ async def _put(bus: Bus, schedule_id: str, timing: dict[str, Any]) -> None:
 
 
 async def _send(bus: Bus, name: str, **args: Any) -> None:
-    """Send a command until it is answered: whoever was killed is back in a moment."""
-    command_id = new_id()
-    async with asyncio.timeout(SETTLE_SECONDS_MAX):
-        while True:
-            try:
-                await bus.send_raw(f"scheduler.{name}", args, caller=ADMIN, command_id=command_id)
-            except BacklineError as error:
-                if error.problem()["kind"] != "unavailable":
-                    raise
-                await asyncio.sleep(0.2)
-            else:
-                return
+    await insist(bus, f"scheduler.{name}", args, ADMIN)
 
 
 # ---------------------------------------------------------------------------------- counting
 
 
-async def _count(house: JobsHouse, one_shots: Sequence[str], outcome: JobsOutcome) -> None:
+async def _count(house: House, one_shots: Sequence[str], outcome: JobsOutcome) -> None:
     async with bus_of("gateway", house.nats) as bus:
 
         async def has_settled() -> bool:
@@ -186,18 +187,8 @@ def _lateness(events: Sequence[tuple[datetime, Event]]) -> list[float]:
 
 
 async def _events(
-    house: JobsHouse, service: str, classes: tuple[type, ...]
+    house: House, service: str, classes: tuple[type, ...]
 ) -> list[tuple[datetime, Event]]:
     """All events of some classes in a log, with their time."""
-    client = await house.nats.connect(service)
-    try:
-        log = await JetStreamLog.open(client, service)
-        end = await log.last_position()
-        found: list[tuple[datetime, Event]] = []
-        async for commits in log.follow(after=0, events=classes):
-            found += [(each.at, each.data) for commit in commits for each in commit.events]
-            if not commits or commits[-1].position >= end:
-                return found
-    finally:
-        await client.close()
-    return found
+    commits = await house.recorded(service, classes)
+    return [(each.at, each.data) for commit in commits for each in commit.events]
