@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from contracts.catalog import Kind, ShowChanged, ShowScheduled
+from contracts.catalog import Kind
 from contracts.catalog_identity import (
     ForgetArtist,
     ForgetGathering,
@@ -17,6 +17,7 @@ from contracts.catalog_identity import (
     ForgetVenue,
     RecordsSplit,
 )
+from contracts.catalog_shows import ShowChanged, ShowScheduled
 from contracts.catalog_stage import BeginShow, EndShow, PlanShowDay, ShowDayPlanned, ShowEnded
 from contracts.scheduler import Once, PutSchedule
 from libs.kernel.ids import derive_id

@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 
-from contracts.catalog import GetShow, Kind, ListArtists, ListShows, ListSongs, id_of
+from contracts.catalog import Kind, id_of
+from contracts.catalog_artists import ListArtists
 from contracts.catalog_gatherings import ListGatherings
 from contracts.catalog_identity import GetSayings, ListDisputes, MergeRecords, SplitRecords
+from contracts.catalog_shows import GetShow, ListShows
+from contracts.catalog_songs import ListSongs
 from contracts.catalog_syncs import (
     GetSync,
     ListQuotas,

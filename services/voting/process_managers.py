@@ -6,14 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
-from contracts.catalog import (
-    PlayedSet,
-    SetlistChanged,
-    SetlistRecorded,
-    ShowChanged,
-    ShowScheduled,
-    ShowStatus,
-)
+from contracts.catalog_setlists import PlayedSet, SetlistChanged, SetlistRecorded
+from contracts.catalog_shows import ShowChanged, ShowScheduled, ShowStatus
 from contracts.catalog_stage import ShowEnded
 from contracts.voting import (
     BallotPrepared,

@@ -7,18 +7,15 @@ from typing import Any
 
 import pytest
 
-from contracts.catalog import (
+from contracts.catalog_setlists import (
     PlayedSet,
     PlayedSong,
     RecordSetlist,
-    RegisterSong,
-    ScheduleShow,
     SetlistChanged,
     SetlistRecorded,
-    ShowChanged,
-    ShowScheduled,
-    ShowStatus,
 )
+from contracts.catalog_shows import ScheduleShow, ShowChanged, ShowScheduled, ShowStatus
+from contracts.catalog_songs import RegisterSong
 from contracts.catalog_stage import ShowEnded
 from contracts.voting import (
     BallotPrepared,

@@ -17,8 +17,9 @@ from typing import Any, Final
 
 import orjson
 
-from contracts.catalog import GetShow, Outcome, RecordUnheardOf, ScheduleShow, ShowNotFound
+from contracts.catalog import Outcome, RecordUnheardOf
 from contracts.catalog_gatherings import MissGathering, RegisterGathering
+from contracts.catalog_shows import GetShow, ScheduleShow, ShowNotFound
 from contracts.catalog_stage import MissShow
 from contracts.catalog_syncs import (
     KEEP_SECONDS,

@@ -6,7 +6,7 @@ The twin is `static/view/show-page.js`.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from contracts.catalog import Show, ShowStatus, ShowSummary
+from contracts.catalog_shows import Show, ShowStatus, ShowSummary
 from contracts.voting import (
     Ballot,
     BallotStatus,

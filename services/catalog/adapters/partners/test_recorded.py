@@ -9,15 +9,12 @@ from typing import Any
 
 import pytest
 
-from contracts.catalog import (
-    RecordSetlist,
-    RegisterArtist,
-    RegisterSong,
-    RegisterVenue,
-    ScheduleShow,
-    ShowStatus,
-)
+from contracts.catalog_artists import RegisterArtist
 from contracts.catalog_gatherings import GatheringStatus, RegisterGathering
+from contracts.catalog_setlists import RecordSetlist
+from contracts.catalog_shows import ScheduleShow, ShowStatus
+from contracts.catalog_songs import RegisterSong
+from contracts.catalog_venues import RegisterVenue
 from libs.kernel.messages import registry
 from services.catalog.adapters.findings import Fact, Finding, Refusal
 from services.catalog.adapters.partners import ics, luma, setlistfm, spotify, ticketmaster
