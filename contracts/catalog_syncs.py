@@ -35,6 +35,9 @@ LEASE_SECONDS = 60
 KEEP_SECONDS = 15
 """A run says so often that it goes on, when it has nothing else to say."""
 
+SETTLES_SECONDS = 2
+"""A partner that tells us of news is asked so much later: its own answers may lag behind."""
+
 REFUSALS_MAX = 20
 SEEN_MAX = 1000
 
@@ -211,6 +214,21 @@ class StopSync(Command[SyncReceipt]):
     sync_id: SyncId
 
 
+@command("catalog.hasten-sync", key="sync_id", access=Access.SERVICE, rejections=(SyncUnheardOf,))
+class HastenSync(Command[SyncReceipt]):
+    """A partner says that there is news: ask it soon, once for all that it says meanwhile.
+
+    Only a sync that somebody has asked for is hastened, and not one that was stopped since.
+
+    since          when the partner said so; a run that began later has read the news
+    every_seconds  the least time from the beginning of one run to the next
+    """
+
+    sync_id: SyncId
+    since: AwareDatetime
+    every_seconds: Annotated[int, Field(ge=1, le=86_400)]
+
+
 @command(
     "catalog.begin-sync",
     key="sync_id",
@@ -317,6 +335,14 @@ class SyncRequested(Event):
     afresh: bool = False
 
 
+@event("catalog.sync_hastened")
+class SyncHastened(Event):
+    """There is news: the next run begins by itself at `due_at`, or after the one under way."""
+
+    sync_id: SyncId
+    due_at: datetime
+
+
 @event("catalog.sync_began")
 class SyncBegan(Event):
     """A worker took it. `is_first`: at the first page, and not where another one came to."""
@@ -419,6 +445,7 @@ class SyncProgress(View):
     pages     how many pages of this run are done; `of`: how many there seem to be
     refusals  the latest of this run, at most 20
     reason    why it failed or waits
+    due_at    when it begins anew by itself, since its partner says that there is news
     """
 
     sync_id: SyncId
@@ -441,6 +468,7 @@ class SyncProgress(View):
     requested_at: datetime
     began_at: datetime | None
     ended_at: datetime | None
+    due_at: datetime | None = None
 
 
 @view

@@ -71,7 +71,12 @@ def create_app(settings: Settings) -> App:
     async def react(runtime: Runtime) -> None:
         reactor = Reactor(
             service="catalog",
-            managers=process_managers(settings.show_lasts_seconds, settings.setlist_after_seconds),
+            managers=process_managers(
+                settings.show_lasts_seconds,
+                settings.setlist_after_seconds,
+                settings.hastened_every_seconds,
+                [sync_id for _, sync_id in settings.repeated()],
+            ),
             client=await runtime.connection(),
             nats_url=runtime.settings.nats_url,
             nkey_seed=runtime.secret("catalog.nats"),

@@ -38,6 +38,9 @@ ARTIST_ID, VENUE_ID, SHOW_ID = "art_grateful_dead", "ven_empire_pool", "shw_1972
 BERTHA, DEAL, TRUCKIN = "sng_bertha", "sng_deal", "sng_truckin"
 
 SYNC_ID = "setlistfm-artist-6faa7ca7-0d99-4a5e-bfa6-1fd5037520c6"
+CALENDAR_SYNC_ID = "luma-calendar-cal-dGAz0ocxi1mvFdP"
+NEWS = {"sync_id": CALENDAR_SYNC_ID, "every_seconds": 30}
+CALENDAR_RUN = {"sync_id": CALENDAR_SYNC_ID, "run": "run_1"}
 
 Step = tuple[str, str, dict[str, Any]]
 """(who, command, its arguments)"""
@@ -584,6 +587,19 @@ STORIES: Sequence[Story] = (
             _run("fail", run="run_2", reason="away", retry_at="2026-11-21T20:15:00Z"),
             _run("begin", worker="wrk_1", run="run_3"),
             (ADMIN, "catalog.stop-sync", {"sync_id": SYNC_ID}),
+        ],
+    ),
+    Story(
+        "catalog",
+        "sync",
+        CALENDAR_SYNC_ID,
+        [
+            (ADMIN, "catalog.start-sync", {"sync_id": CALENDAR_SYNC_ID}),
+            ("svc_catalog", "catalog.hasten-sync", {**NEWS, "since": "2026-11-21T20:00:05Z"}),
+            ("svc_catalog", "catalog.begin-sync", {**CALENDAR_RUN, "worker": "wrk_1"}),
+            ("svc_catalog", "catalog.hasten-sync", {**NEWS, "since": "2026-11-21T20:15:10Z"}),
+            ("svc_catalog", "catalog.advance-sync", {**CALENDAR_RUN, "page": "first"}),
+            ("svc_catalog", "catalog.finish-sync", CALENDAR_RUN),
         ],
     ),
     Story(
