@@ -132,6 +132,7 @@ class PageMark:
     digest               of what it says, without what changes by itself
     next                 the cursor of the page behind it
     seen                 the ids, in the catalog, of the shows or gatherings on it
+    until                from then on it says something else, though it is the same
     """
 
     etag: Annotated[str, StringConstraints(max_length=300)] | None = None
@@ -139,6 +140,7 @@ class PageMark:
     digest: Annotated[str, StringConstraints(max_length=64)] | None = None
     next: Cursor | None = None
     seen: Annotated[list[Id], Field(max_length=SEEN_MAX)] = field(default_factory=list)
+    until: AwareDatetime | None = None
 
 
 # ---------------------------------------------------------------------------------- rejections
