@@ -41,6 +41,12 @@ SYNC_ID = "setlistfm-artist-6faa7ca7-0d99-4a5e-bfa6-1fd5037520c6"
 CALENDAR_SYNC_ID = "luma-calendar-cal-dGAz0ocxi1mvFdP"
 NEWS = {"sync_id": CALENDAR_SYNC_ID, "every_seconds": 30}
 CALENDAR_RUN = {"sync_id": CALENDAR_SYNC_ID, "run": "run_1"}
+POSTPONED = {
+    "show_id": "shw_1972_05_24",
+    "candidates": [{"song_id": BERTHA, "title": "Bertha"}],
+    "closes_at": "1972-06-02T19:00:00Z",
+    "planned": True,
+}
 
 Step = tuple[str, str, dict[str, Any]]
 """(who, command, its arguments)"""
@@ -637,6 +643,15 @@ STORIES: Sequence[Story] = (
         _on("shw_1972_05_26", BEN, "cast-vote", song_id=DEAL),
         _on("shw_1972_05_26", BEN, "withdraw-vote", song_id=DEAL),
         changeable=True,
+    ),
+    _ballot(
+        "shw_1972_05_24",
+        _on("shw_1972_05_24", ANN, "cast-vote", song_id=BERTHA),
+        _on("shw_1972_05_24", "svc_voting", "close-ballot", because="called-off"),
+        ("svc_voting", "voting.set-up-ballot", {**POSTPONED, "opens_at": "1972-06-01T19:00:00Z"}),
+        opens_at="1972-05-23T19:00:00Z",
+        closes_at="1972-05-24T19:00:00Z",
+        planned=True,
     ),
     *(Story("ingress", aggregate, key, steps) for aggregate, key, steps in STORIES_OF_INGRESS),
     *(Story("scheduler", "schedule", key, steps) for key, steps in SCHEDULES.items()),

@@ -180,6 +180,8 @@ def _hours(ballot: Ballot | None, zone_name: str | None) -> str:
         return f"Opens {moment_text(ballot.opens_at, zone_name)}"
     if ballot.status is BallotStatus.OPEN and ballot.closes_at:
         return f"Closes {moment_text(ballot.closes_at, zone_name)}"
+    if ballot.reopens and ballot.opens_at:
+        return f"Opens again {moment_text(ballot.opens_at, zone_name)}"
     if ballot.status is BallotStatus.CLOSED and ballot.closes_at:
         return f"Closed {moment_text(ballot.closes_at, zone_name)}"
     return ""
