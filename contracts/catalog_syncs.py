@@ -35,6 +35,9 @@ LEASE_SECONDS = 60
 KEEP_SECONDS = 15
 """A run says so often that it goes on, when it has nothing else to say."""
 
+SETTLES_SECONDS = 2
+"""A partner that tells us of news is asked so much later: its own answers may lag behind."""
+
 REFUSALS_MAX = 20
 SEEN_MAX = 1000
 
@@ -129,6 +132,7 @@ class PageMark:
     digest               of what it says, without what changes by itself
     next                 the cursor of the page behind it
     seen                 the ids, in the catalog, of the shows or gatherings on it
+    until                from then on it says something else, though it is the same
     """
 
     etag: Annotated[str, StringConstraints(max_length=300)] | None = None
@@ -136,6 +140,7 @@ class PageMark:
     digest: Annotated[str, StringConstraints(max_length=64)] | None = None
     next: Cursor | None = None
     seen: Annotated[list[Id], Field(max_length=SEEN_MAX)] = field(default_factory=list)
+    until: AwareDatetime | None = None
 
 
 # ---------------------------------------------------------------------------------- rejections
@@ -209,6 +214,21 @@ class StopSync(Command[SyncReceipt]):
     """Stop a sync. What it has told stays; the next run begins where it was."""
 
     sync_id: SyncId
+
+
+@command("catalog.hasten-sync", key="sync_id", access=Access.SERVICE, rejections=(SyncUnheardOf,))
+class HastenSync(Command[SyncReceipt]):
+    """A partner says that there is news: ask it soon, once for all that it says meanwhile.
+
+    Only a sync that somebody has asked for is hastened, and not one that was stopped since.
+
+    since          when the partner said so; a run that began later has read the news
+    every_seconds  the least time from the beginning of one run to the next
+    """
+
+    sync_id: SyncId
+    since: AwareDatetime
+    every_seconds: Annotated[int, Field(ge=1, le=86_400)]
 
 
 @command(
@@ -317,6 +337,14 @@ class SyncRequested(Event):
     afresh: bool = False
 
 
+@event("catalog.sync_hastened")
+class SyncHastened(Event):
+    """There is news: the next run begins by itself at `due_at`, or after the one under way."""
+
+    sync_id: SyncId
+    due_at: datetime
+
+
 @event("catalog.sync_began")
 class SyncBegan(Event):
     """A worker took it. `is_first`: at the first page, and not where another one came to."""
@@ -419,6 +447,7 @@ class SyncProgress(View):
     pages     how many pages of this run are done; `of`: how many there seem to be
     refusals  the latest of this run, at most 20
     reason    why it failed or waits
+    due_at    when it begins anew by itself, since its partner says that there is news
     """
 
     sync_id: SyncId
@@ -441,6 +470,7 @@ class SyncProgress(View):
     requested_at: datetime
     began_at: datetime | None
     ended_at: datetime | None
+    due_at: datetime | None = None
 
 
 @view

@@ -5,7 +5,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from contracts.catalog import Kind, RegisterArtist, RegisterVenue, ScheduleShow, id_of
+from contracts.catalog import Kind, id_of
+from contracts.catalog_artists import RegisterArtist
+from contracts.catalog_shows import ScheduleShow
+from contracts.catalog_venues import RegisterVenue
 from libs.kernel.messages import registry
 
 SHOW = {"show_id": "shw_1", "artist_id": "art_1", "local_date": "1972-05-26"}

@@ -39,6 +39,15 @@ class BallotStatus(StrEnum):
     FINALIZED = "finalized"
 
 
+class Closing(StrEnum):
+    """Why a ballot was closed. What a person closes opens again by a person alone."""
+
+    BY_HAND = "by-hand"
+    HOUR = "hour"
+    CALLED_OFF = "called-off"
+    SHOW_OVER = "show-over"
+
+
 @message
 class Candidate:
     """A song one can vote for."""
@@ -198,7 +207,9 @@ class PlanBallot(Command[BallotReceipt]):
 
     It opens some time before the show starts, and closes when it starts. A ballot that somebody
     prepared by hand stays as it is; one that was planned follows its show: without a start to come
-    it loses its hours.
+    it loses its hours. One that has been open keeps its candidates and its votes. While it is open,
+    it closes when the show now starts; closed, it opens again before another start, unless a person
+    has closed it.
 
     opens_before_seconds  how long before the start it opens
     catalog_position      of the news in the catalog's log that this follows from
@@ -258,10 +269,12 @@ class CloseBallot(Command[BallotReceipt]):
 
     due_at  the hour it was scheduled for; None when somebody closes it by hand. What is due closes
             a ballot only at the hour that it has by then
+    because  what is due closes because of its hour, whatever stands here
     """
 
     show_id: ShowId
     due_at: AwareDatetime | None = None
+    because: Closing = Closing.BY_HAND
 
 
 @command(
@@ -362,11 +375,25 @@ class BallotOpened(Event):
     show_id: ShowId
 
 
+@event("voting.ballot_replanned")
+class BallotReplanned(Event):
+    """A ballot that has been open has other hours, since its show has: candidates and votes stay.
+
+    reopens  it is closed, and opens again at `opens_at`
+    """
+
+    show_id: ShowId
+    opens_at: datetime | None
+    closes_at: datetime | None
+    reopens: bool
+
+
 @event("voting.ballot_closed")
 class BallotClosed(Event):
     """Voting ended."""
 
     show_id: ShowId
+    because: Closing = Closing.BY_HAND
 
 
 @event("voting.ballot_finalized")
@@ -444,7 +471,10 @@ class Score(View):
 
 @view
 class Ballot(View):
-    """Everything about a ballot but its counts."""
+    """Everything about a ballot but its counts.
+
+    reopens  it is closed for now, and opens again at `opens_at`
+    """
 
     show_id: ShowId
     status: BallotStatus
@@ -455,6 +485,7 @@ class Ballot(View):
     candidates: list[Candidate]
     played: list[SongId] | None
     score: Score | None
+    reopens: bool = False
 
 
 @view

@@ -25,7 +25,8 @@ class Access:
 
     calls     services whose commands and queries it may request
     hears     services whose change notices and pushed results it may receive
-    reads     services whose log it may follow
+    reads     services whose log it may follow; `ingress.object` is no more than the streams of
+              that aggregate
     owns_log  whether it has aggregates, and with them a log, snapshots, schedules, members and a
               role in PostgreSQL for its read models
     jobs      whether it runs jobs (`libs.jobs`): calls the scheduler, and takes what is due for it
@@ -48,7 +49,7 @@ class Access:
 
 SERVICES: Mapping[str, Access] = {
     "auth": Access(persons=True),
-    "catalog": Access(reads=("auth",), jobs=True),
+    "catalog": Access(reads=("auth", "ingress.object"), jobs=True),
     "voting": Access(calls=("catalog",), hears=("catalog",), reads=("auth", "catalog")),
     "scheduler": Access(reads=("auth",), jobs=True, hands_out=True),
     "ingress": Access(reads=("catalog", "voting"), keys=True),
@@ -108,7 +109,7 @@ def permissions_of(user: str, services: Mapping[str, Access]) -> Permissions:
     if access.jobs:
         publish += _following(f"SCHED_{SCHEDULER.upper()}", f"job.{SCHEDULER}.{user}.>")
     for name in access.reads:
-        publish += _following(f"EVT_{name.upper()}", f"evt.{name}.>")
+        publish += _following(f"EVT_{name.partition('.')[0].upper()}", f"evt.{name}.>")
     return Permissions(tuple(publish), tuple(subscribe))
 
 

@@ -20,6 +20,7 @@ from libs.testkit.stack import RunningNats, running_nats
 
 TIMEOUT_SECONDS = 10
 FORBIDDEN_TO_ALL = "forbidden.to.all"
+STREAMS_OF = ("VOTING", "CATALOG", "INGRESS", "TOY")
 
 
 class Person:
@@ -80,7 +81,7 @@ async def people(own_server: RunningNats) -> AsyncIterator[dict[str, Person]]:
         user: await join(own_server, user)
         for user in ("voting", "catalog", "gateway", "toy", "toyreader", DEPLOYER)
     }
-    for service in ("VOTING", "CATALOG", "TOY"):
+    for service in STREAMS_OF:
         for kind, subjects in {
             "EVT": ["evt"],
             "SNAP": ["snap"],
@@ -96,7 +97,7 @@ async def people(own_server: RunningNats) -> AsyncIterator[dict[str, Person]]:
             assert "error" not in answer
     yield everyone
     for kind in ("EVT", "SNAP", "SCHED"):
-        for service in ("VOTING", "CATALOG", "TOY"):
+        for service in STREAMS_OF:
             await everyone[DEPLOYER].ask(f"$JS.API.STREAM.DELETE.{kind}_{service}", {})
     for each in everyone.values():
         await each.client.close()
@@ -167,7 +168,13 @@ async def test_reads_only_the_declared_log_when_it_follows_another_service(
     assert "error" in await voting.ask(f"{create}.several.evt.catalog.>", several)
     assert await voting.is_refused("$JS.API.STREAM.MSG.GET.EVT_CATALOG")
     assert await voting.is_refused("$JS.API.DIRECT.GET.EVT_CATALOG")
-    # Catalog declares no reading of anyone.
+    # Of ingress catalog declares one aggregate, and of voting nothing.
+    narrow = "$JS.API.CONSUMER.CREATE.EVT_INGRESS.catalog--x"
+    objects = consumer("EVT_INGRESS", "catalog--x", "evt.ingress.object.>")
+    made = await people["catalog"].ask(f"{narrow}.evt.ingress.object.>", objects)
+    assert made["name"] == "catalog--x"
+    for more in ("evt.ingress.>", "evt.ingress.inbox.>"):
+        assert await people["catalog"].is_refused(f"{narrow}.{more}")
     foreign = "$JS.API.CONSUMER.CREATE.EVT_VOTING.catalog--x.evt.voting.>"
     assert await people["catalog"].is_refused(foreign)
 
@@ -226,6 +233,12 @@ def test_is_one_entry_when_a_service_is_added() -> None:
     assert "cmd.merch.>" in permissions.subscribe
     assert "$JS.API.CONSUMER.CREATE.EVT_CATALOG.*.evt.catalog.>" in permissions.publish
     assert not any(subject.startswith("cmd.catalog") for subject in permissions.publish)
+
+
+def test_follows_the_streams_of_one_aggregate_alone_when_it_needs_no_more() -> None:
+    publish = permissions_of("catalog", SERVICES).publish
+    assert "$JS.API.CONSUMER.CREATE.EVT_INGRESS.*.evt.ingress.object.>" in publish
+    assert "$JS.API.CONSUMER.CREATE.EVT_INGRESS.*.evt.ingress.>" not in publish
 
 
 def test_gets_at_its_own_keys_alone_when_a_service_keeps_some() -> None:

@@ -67,7 +67,12 @@ def create_app(settings: Settings) -> App:
             parts.projections(PROJECTIONS),
             parts.queries(QUERIES, PROJECTIONS),
             parts.process_managers(
-                process_managers(settings.show_lasts_seconds, settings.setlist_after_seconds)
+                process_managers(
+                    settings.show_lasts_seconds,
+                    settings.setlist_after_seconds,
+                    settings.hastened_every_seconds,
+                    [sync_id for _, sync_id in settings.repeated()],
+                )
             ),
             Part("syncs", sync),
             parts.jobs(JOBS, standing(settings.repeated())),

@@ -13,7 +13,7 @@ import pytest
 import stamina
 import uvicorn
 
-from contracts.catalog import ListArtists
+from contracts.catalog_artists import ListArtists
 from libs.bus import Bus
 from libs.eventlog import JetStreamLog
 from libs.eventlog.protocol import call, log_name

@@ -1,13 +1,15 @@
-"""What news asks of the catalog itself: a show to come begins and ends at its hours, and a record
-that was taken for another is rid of what was said of that one.
+"""What news asks of the catalog itself: a show to come begins and ends at its hours, a record that
+was taken for another is rid of what was said of that one, and a partner that tells us of news by
+webhook is asked soon.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
-from contracts.catalog import Kind, ShowChanged, ShowScheduled
+from contracts.catalog import Kind
 from contracts.catalog_identity import (
     ForgetArtist,
     ForgetGathering,
@@ -17,21 +19,33 @@ from contracts.catalog_identity import (
     ForgetVenue,
     RecordsSplit,
 )
+from contracts.catalog_shows import ShowChanged, ShowScheduled
 from contracts.catalog_stage import BeginShow, EndShow, PlanShowDay, ShowDayPlanned, ShowEnded
+from contracts.catalog_syncs import HastenSync, Partner, Scope, SyncId, sync_id_of
+from contracts.ingress import PartnerChange, PartnerObjectChanged
 from contracts.scheduler import Once, PutSchedule
-from libs.kernel.ids import derive_id
+from libs.kernel.ids import ID_LENGTH_MAX, ID_PATTERN, derive_id
 from libs.kernel.messages import Command
 from libs.kernel.reactions import Cancel, ProcessManager, Reaction, Schedule, Send
 from libs.kernel.recorded import Recorded
 
 DAY = timedelta(days=1)
+OF_EVENTS: Final = frozenset({"event", "calendar-event", "guest", "ticket"})
+"""Of what Luma tells, that which a page of its calendar may show."""
 
 
-def process_managers(show_lasts_seconds: int, setlist_after_seconds: int) -> list[ProcessManager]:
+def process_managers(
+    show_lasts_seconds: int,
+    setlist_after_seconds: int,
+    hastened_every_seconds: int,
+    repeated: Sequence[SyncId] = (),
+) -> list[ProcessManager]:
     """All of the catalog's.
 
-    show_lasts_seconds     from its beginning to its end
-    setlist_after_seconds  from its end until somebody asks what was played
+    show_lasts_seconds      from its beginning to its end
+    setlist_after_seconds   from its end until somebody asks what was played
+    hastened_every_seconds  from one run of a sync to the next, however much news there is
+    repeated                the syncs of the settings: of these is news that does not say more
     """
     return [
         ProcessManager(
@@ -54,6 +68,13 @@ def process_managers(show_lasts_seconds: int, setlist_after_seconds: int) -> lis
             aggregate="identity",
             events=(RecordsSplit,),
             react=forget,
+        ),
+        ProcessManager(
+            name="news-of-partners",
+            log="ingress",
+            aggregate="object",
+            events=(PartnerObjectChanged,),
+            react=partial(hasten, hastened_every_seconds, repeated),
         ),
     ]
 
@@ -125,3 +146,41 @@ def _forgetting(kind: Kind, of: str, source: str) -> Sequence[Command[Any]]:
         case Kind.SHOW | Kind.SETLIST:
             forget_setlist = ForgetSetlist(show_id=of, source=source)
             return [ForgetShow(show_id=of, source=source), forget_setlist]
+
+
+def hasten(
+    every_seconds: int, repeated: Sequence[SyncId], recorded: Recorded
+) -> Sequence[Reaction]:
+    """A partner that has news is asked soon. What it is, the partner's own pages say."""
+    match recorded.data:
+        case PartnerObjectChanged() as news:
+            return [
+                Send(HastenSync(sync_id=each, since=recorded.at, every_seconds=every_seconds))
+                for each in _concerned(news, repeated)
+                if len(each) <= ID_LENGTH_MAX and re.fullmatch(ID_PATTERN, each)
+            ]
+        case _:
+            return []
+
+
+def _concerned(news: PartnerObjectChanged, repeated: Sequence[SyncId]) -> Sequence[SyncId]:
+    """The syncs that may find news of an object. Nobody may ever have asked for one of them."""
+    match news.partner:
+        case Partner.LUMA if news.change.kind in OF_EVENTS:
+            return _calendars(news.change, repeated)
+        case Partner.ICS:
+            return [sync_id_of(Partner.ICS, Scope.CALENDAR, news.endpoint)]
+        case _:
+            return []
+
+
+def _calendars(change: PartnerChange, repeated: Sequence[SyncId]) -> Sequence[SyncId]:
+    """The calendars that Luma names. An event that was added to ours is of another one, and
+    may name no calendar at all: then it is about those that we follow.
+    """
+    names = ("calendar_id", "calendar.id", "event.calendar_id")
+    named = [change.facts[name] for name in names if change.facts.get(name)]
+    found = [sync_id_of(Partner.LUMA, Scope.CALENDAR, each) for each in named]
+    if change.kind == "calendar-event" or not found:
+        found += [each for each in repeated if each.startswith(f"{Partner.LUMA}-")]
+    return list(dict.fromkeys(found))

@@ -42,6 +42,13 @@ class Settings(ChassisSettings):
         "Syncs that are repeated: `nightly:<sync>` or `hourly:<sync>`, several separated by"
         " spaces; for example nightly:setlistfm-artist-<mbid> hourly:luma-calendar-<id>.",
     )
+    hastened_every_seconds: int = setting(
+        30,
+        "How often a sync begins at most because its partner tells us of news by webhook.",
+        "seconds",
+        ge=1,
+        le=86_400,
+    )
 
     sandbox_url: str | None = setting(
         None,

@@ -207,6 +207,7 @@ syncs = Table(
     Column("requested_at", DateTime(timezone=True), nullable=False),
     Column("began_at", DateTime(timezone=True)),
     Column("ended_at", DateTime(timezone=True)),
+    Column("due_at", DateTime(timezone=True)),
     Column("position", BigInteger, nullable=False),
     Index("syncs_position", "position"),
 )

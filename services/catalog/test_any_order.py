@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contracts.catalog import RegisterVenue, ScheduleShow
+from contracts.catalog_shows import ScheduleShow
+from contracts.catalog_venues import RegisterVenue
 from libs.kernel.messages import registry
 from libs.testkit.spec import ORIGIN
 from services.catalog.adapters.findings import Fact, Finding, Where

@@ -8,26 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.catalog import (
-    ArtistAdded,
-    ArtistChanged,
-    EditorSuspended,
-    Outcome,
+from contracts.catalog import EditorSuspended, Outcome, RecordReceipt
+from contracts.catalog_artists import ArtistAdded, ArtistChanged, RegisterArtist
+from contracts.catalog_setlists import (
     PlayedSet,
     PlayedSong,
-    RecordReceipt,
     RecordSetlist,
-    RegisterArtist,
-    RegisterVenue,
-    ScheduleShow,
     SetlistChanged,
     SetlistRecorded,
-    ShowChanged,
-    ShowScheduled,
-    ShowStatus,
-    VenueAdded,
-    VenueChanged,
 )
+from contracts.catalog_shows import ScheduleShow, ShowChanged, ShowScheduled, ShowStatus
+from contracts.catalog_venues import RegisterVenue, VenueAdded, VenueChanged
 from libs.kernel.decider import Decider
 from libs.kernel.messages import registry
 from libs.testkit.spec import ORIGIN, DeciderSpec

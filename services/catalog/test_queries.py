@@ -5,28 +5,13 @@ from typing import Any
 
 import pytest
 
-from contracts.catalog import (
-    GetArtist,
-    GetCandidates,
-    GetSetlist,
-    GetShow,
-    GetSongs,
-    Kind,
-    ListArtists,
-    ListShows,
-    ListSongs,
-    PlayedSet,
-    PlayedSong,
-    RecordSetlist,
-    RegisterArtist,
-    RegisterSong,
-    RegisterVenue,
-    ScheduleShow,
-    ShowStatus,
-    SongOrder,
-    When,
-)
+from contracts.catalog import Kind, When
+from contracts.catalog_artists import GetArtist, ListArtists, RegisterArtist
 from contracts.catalog_search import ListTours, Search
+from contracts.catalog_setlists import GetSetlist, PlayedSet, PlayedSong, RecordSetlist
+from contracts.catalog_shows import GetShow, ListShows, ScheduleShow, ShowStatus
+from contracts.catalog_songs import GetCandidates, GetSongs, ListSongs, RegisterSong, SongOrder
+from contracts.catalog_venues import RegisterVenue
 from libs.kernel.errors import RemoteProblem
 from libs.kernel.messages import NOBODY, Query, service_caller
 from services.catalog.conftest import RunningCatalog

@@ -9,11 +9,13 @@ import pytest
 from contracts.catalog_syncs import (
     KEEP_SECONDS,
     LEASE_SECONDS,
+    SETTLES_SECONDS,
     AdvanceSync,
     BeginSync,
     CloseQuota,
     FailSync,
     FinishSync,
+    HastenSync,
     KeepSync,
     NoSuchTarget,
     PageMark,
@@ -28,6 +30,7 @@ from contracts.catalog_syncs import (
     SyncBegan,
     SyncFailed,
     SyncFinished,
+    SyncHastened,
     SyncKept,
     SyncRequested,
     SyncStopped,
@@ -131,6 +134,71 @@ def test_is_stopped_and_its_worker_told_so() -> None:
     finish = FinishSync(sync_id=ID, run="1")
     sync.given(REQUESTED, BEGAN, stopped).when(finish).then_rejected(SyncTaken)
     sync.given(REQUESTED, BEGAN).when(finish).then(FINISHED)
+
+
+# ---------------------------------------------------------------------------------- news
+
+AN_HOUR = NOW + timedelta(hours=1)
+SOON = AN_HOUR + timedelta(seconds=SETTLES_SECONDS)
+NEWS = HastenSync(sync_id=ID, since=AN_HOUR, every_seconds=30)
+HASTENED = SyncHastened(sync_id=ID, due_at=SOON)
+
+
+def test_is_asked_soon_and_once_however_much_news_there_is() -> None:
+    sync.given(REQUESTED, BEGAN, FINISHED).when(NEWS).then(HASTENED)
+    sync.given(REQUESTED, BEGAN, FINISHED, HASTENED).when(NEWS).then()
+    sync.given(REQUESTED, BEGAN, FINISHED, HASTENED).when(BEGIN, at=AN_HOUR).then_rejected(
+        SyncTaken
+    )
+    began = SyncBegan(sync_id=ID, run="2", worker="b", at=SOON)
+    sync.given(REQUESTED, BEGAN, FINISHED, HASTENED).when(BEGIN, at=SOON).then(began)
+    ended = replace(FINISHED, run="2", at=SOON)
+    state = sync.evolve(SYNC.state(), [REQUESTED, BEGAN, FINISHED, HASTENED, began, ended])
+    assert not state.is_due(SOON + timedelta(days=1))
+
+
+def test_is_not_asked_again_for_news_that_a_run_has_read() -> None:
+    early = replace(NEWS, since=NOW - timedelta(seconds=SETTLES_SECONDS))
+    sync.given(REQUESTED, BEGAN, FINISHED).when(early).then()
+    sync.given(REQUESTED).when(NEWS).then()
+
+
+def test_is_asked_no_more_often_than_it_may_be() -> None:
+    news = replace(NEWS, since=NOW + timedelta(seconds=1))
+    half_a_minute = SyncHastened(sync_id=ID, due_at=NOW + timedelta(seconds=30))
+    sync.given(REQUESTED, BEGAN, FINISHED).when(news).then(half_a_minute)
+
+
+def test_is_asked_again_after_the_run_that_is_under_way() -> None:
+    sync.given(REQUESTED, BEGAN, PAGE).when(NEWS).then(HASTENED)
+    sync.given(REQUESTED, BEGAN, PAGE, HASTENED).when(NEWS).then()
+    state = sync.evolve(SYNC.state(), [REQUESTED, BEGAN, PAGE, HASTENED, LAST, FINISHED])
+    assert not state.is_due(AN_HOUR)
+    assert state.is_due(SOON)
+    # A run that goes on behind a page has not read that page again.
+    resumed = SyncBegan(sync_id=ID, run="2", worker="b", at=SOON, is_first=False)
+    ended = replace(FINISHED, run="2")
+    state = sync.evolve(SYNC.state(), [REQUESTED, BEGAN, PAGE, HASTENED, resumed, LAST, ended])
+    assert state.is_due(SOON)
+
+
+def test_is_not_asked_for_ever_when_it_fails() -> None:
+    began = SyncBegan(sync_id=ID, run="2", worker="b", at=SOON)
+    failed = SyncFailed(sync_id=ID, run="2", reason="no credentials", at=SOON)
+    state = sync.evolve(SYNC.state(), [REQUESTED, BEGAN, FINISHED, HASTENED, began, failed])
+    assert not state.is_due(SOON + timedelta(days=1))
+    resumed = replace(began, is_first=False)
+    state = sync.evolve(SYNC.state(), [REQUESTED, BEGAN, PAGE, HASTENED, resumed, failed])
+    assert not state.is_due(SOON + timedelta(days=1))
+
+
+def test_is_hastened_only_when_somebody_wants_it() -> None:
+    sync.given().when(NEWS).then_rejected(SyncUnheardOf)
+    stopped = SyncStopped(sync_id=ID)
+    sync.given(REQUESTED, BEGAN, stopped).when(NEWS).then()
+    sync.given(REQUESTED, BEGAN, FINISHED, HASTENED).when(StopSync(sync_id=ID)).then(stopped)
+    state = sync.evolve(SYNC.state(), [REQUESTED, BEGAN, FINISHED, HASTENED, stopped])
+    assert not state.is_due(SOON + timedelta(days=1))
 
 
 # ---------------------------------------------------------------------------------- quotas

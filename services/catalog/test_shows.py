@@ -6,21 +6,14 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
-from contracts.catalog import (
-    GetShow,
-    Kind,
-    RecordUnheardOf,
-    ScheduleShow,
-    ShowChanged,
-    ShowScheduled,
-    ShowStatus,
-)
+from contracts.catalog import Kind, RecordUnheardOf
 from contracts.catalog_identity import (
     ForgetSetlist,
     ForgetShow,
     ForgetSong,
     RecordsSplit,
 )
+from contracts.catalog_shows import GetShow, ScheduleShow, ShowChanged, ShowScheduled, ShowStatus
 from contracts.catalog_stage import (
     BeginShow,
     EndShow,

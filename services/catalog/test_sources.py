@@ -3,21 +3,8 @@
 from dataclasses import replace
 from datetime import date, time, timedelta
 
-from contracts.catalog import (
-    ArtistAdded,
-    ArtistChanged,
-    RecordUnheardOf,
-    RegisterVenue,
-    ScheduleShow,
-    ShowChanged,
-    ShowNoted,
-    ShowScheduled,
-    ShowStatus,
-    SpeaksForAnother,
-    VenueAdded,
-    VenueChanged,
-    VenueNoted,
-)
+from contracts.catalog import RecordUnheardOf, SpeaksForAnother
+from contracts.catalog_artists import ArtistAdded, ArtistChanged
 from contracts.catalog_identity import (
     ForgetArtist,
     ForgetShow,
@@ -28,6 +15,8 @@ from contracts.catalog_identity import (
     RecordsSplit,
     SplitRecords,
 )
+from contracts.catalog_shows import ScheduleShow, ShowChanged, ShowNoted, ShowScheduled, ShowStatus
+from contracts.catalog_venues import RegisterVenue, VenueAdded, VenueChanged, VenueNoted
 from libs.testkit.spec import NOW, ORIGIN, DeciderSpec
 from services.catalog.domain import ARTIST, IDENTITY, SHOW, VENUE
 from services.catalog.domain.matching import Place, contradict, is_same_place, kilometres

@@ -5,14 +5,18 @@ import json
 import os
 import sys
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from contracts.catalog import GetShow, Kind, ListArtists, ListShows, ListSongs, id_of
+from contracts.catalog import Kind, id_of
+from contracts.catalog_artists import ListArtists
 from contracts.catalog_gatherings import ListGatherings
 from contracts.catalog_identity import GetSayings, ListDisputes, MergeRecords, SplitRecords
+from contracts.catalog_shows import GetShow, ListShows
+from contracts.catalog_songs import ListSongs
 from contracts.catalog_syncs import (
     GetSync,
     ListQuotas,
@@ -123,6 +127,39 @@ async def test_asks_only_for_what_has_changed_when_it_is_repeated(
     await sync(synced, BAND)
     asked = [(each["params"]["p"], each["status"]) for each in sandbox.world.requests]
     assert asked == [(page, 200) for page in "123"] + [(page, 304) for page in "123"]
+
+
+async def test_tells_every_occurrence_of_an_event_that_repeats_and_each_once(
+    sandbox: RunningSandbox, synced: RunningCatalog
+) -> None:
+    choir = {"UID": "choir", "SUMMARY": "Choir", "DTSTART": f"{TODAY:%Y%m%d}T180000Z"}
+    rule = {"RRULE": "FREQ=WEEKLY;COUNT=6"}
+    await sandbox.change("ics", "choir", {**choir, **rule})
+    first = await sync(synced, FEED)
+    assert (first["status"], first["new"]) == ("finished", GATHERINGS + 6), first
+    before = await recorded(synced)
+    again = await sync(synced, FEED, afresh=True)
+    assert (again["status"], again["unchanged"]) == ("finished", GATHERINGS + 6)
+    assert await recorded(synced) == before
+
+    moved = {
+        "UID": "choir",
+        "SUMMARY": "Choir, outdoors",
+        f"RECURRENCE-ID;VALUE=DATE-TIME:{TODAY + timedelta(days=14):%Y%m%d}T180000Z\nX-SAYS": "it",
+        "DTSTART": f"{TODAY + timedelta(days=15):%Y%m%d}T170000Z",
+    }
+    excluded = {"EXDATE": f"{TODAY + timedelta(days=7):%Y%m%d}T180000Z"}
+    await sandbox.change("ics", "choir", {**choir, **rule, **excluded})
+    await sandbox.change("ics", "choir, outdoors", moved)
+    changed = await sync(synced, FEED)
+    assert (changed["new"], changed["changed"], changed["missing"]) == (0, 1, 1), changed
+    found = await synced.bus.ask(ListGatherings(limit=200), caller=CALLER)
+    choirs = [each for each in found.result["gatherings"] if each["name"].startswith("Choir")]
+    assert sorted((each["name"], each["is_listed"]) for each in choirs) == [
+        *[("Choir", False)] * 1,
+        *[("Choir", True)] * 4,
+        ("Choir, outdoors", True),
+    ]
 
 
 async def test_records_exactly_the_changes_when_a_page_has_changed(

@@ -14,7 +14,7 @@ from services.ingress.adapters.destinations import Destinations
 from services.ingress.adapters.endpoints import Endpoints, read_endpoints
 from services.ingress.adapters.kept import Kept
 from services.ingress.adapters.registering import Registering
-from services.ingress.adapters.sandbox import sandbox_endpoint
+from services.ingress.adapters.sandbox import sandbox_endpoints
 from services.ingress.adapters.sender import Sender, sending_client
 from services.ingress.adapters.subscribers import Subscribers
 from services.ingress.api.hooks import PREFIX, Hooks, create_application
@@ -42,8 +42,7 @@ def create_app(settings: Settings) -> App:
         )
         known = dict(endpoints)
         if settings.sandbox:
-            sandbox = sandbox_endpoint(runtime.secret("ingress.secret"))
-            known[sandbox.partner, sandbox.name] = sandbox
+            known |= sandbox_endpoints(runtime.secret("ingress.secret"))
         hooks = Hooks(
             known,
             acceptance,

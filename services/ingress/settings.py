@@ -20,8 +20,8 @@ class Settings(ChassisSettings):
     )
     sandbox: bool = setting(
         False,
-        "Whether there is an endpoint sandbox/main beside them, for `backline deliver`: for"
-        " development.",
+        "Whether there are endpoints for `backline deliver` beside them (sandbox/main, and those of"
+        " the catalog's sandbox): for development.",
     )
     body_bytes_max: int = setting(
         262_144, "Size of a delivery's body.", "bytes", ge=1024, le=400_000

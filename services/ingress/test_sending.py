@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from contracts import all as contracts
-from contracts.catalog import ShowChanged, ShowStatus
+from contracts.catalog_shows import ShowChanged, ShowStatus
 from contracts.ingress_private import (
     AttemptMessage,
     AttemptOutcome,

@@ -3,7 +3,9 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from contracts.catalog import GetCandidates, GetSetlist, GetShow, GetSongs, ShowStatus
+from contracts.catalog_setlists import GetSetlist
+from contracts.catalog_shows import GetShow, ShowStatus
+from contracts.catalog_songs import GetCandidates, GetSongs
 from contracts.voting import (
     CANDIDATES_MAX,
     Candidate,

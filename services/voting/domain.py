@@ -2,7 +2,8 @@
 
 Stream      evt.voting.ballot.{show_id}
 Invariants  a voter has at most `votes_per_voter` votes, each for another song of the ballot;
-            a closed ballot takes no vote; a finalized ballot never changes.
+            a closed ballot takes no vote; a finalized ballot never changes; what a person closed
+            opens again by a person alone; votes stay when the hours change.
 """
 
 from collections.abc import Sequence
@@ -20,10 +21,12 @@ from contracts.voting import (
     BallotOpened,
     BallotPrepared,
     BallotReceipt,
+    BallotReplanned,
     BallotStatus,
     BallotUnknown,
     CastVote,
     CloseBallot,
+    Closing,
     FinalizeBallot,
     HoursReversed,
     NoCandidates,
@@ -62,6 +65,7 @@ type BallotCommand = (
 )
 type BallotEvent = (
     BallotPrepared
+    | BallotReplanned
     | BallotOpened
     | BallotClosed
     | BallotFinalized
@@ -79,10 +83,15 @@ type Votes = tuple[tuple[str, str], ...]
 
 @dataclass(slots=True)
 class Ballot:
-    """The state. `status` is None until the ballot is prepared."""
+    """The state. `status` is None until the ballot is prepared.
+
+    reopens  it is closed, and opens again at `opens_at`
+    """
 
     status: BallotStatus | None = None
     opened_before: bool = False
+    closed_because: Closing | None = None
+    reopens: bool = False
     candidates: dict[str, str] = field(default_factory=dict)  # song_id -> title
     opens_at: datetime | None = None
     closes_at: datetime | None = None
@@ -190,7 +199,7 @@ def _open(command: OpenBallot, ballot: Ballot) -> Sequence[BallotEvent]:
         case BallotStatus.OPEN:
             return []
         case BallotStatus.PREPARED | BallotStatus.CLOSED:
-            if command.due_at is not None and ballot.opened_before:
+            if command.due_at is not None and ballot.opened_before and not ballot.reopens:
                 return []  # A person or this very schedule has opened it already.
             if _is_stale(command.due_at, ballot.opens_at):
                 return []
@@ -206,7 +215,8 @@ def _close(command: CloseBallot, ballot: Ballot) -> Sequence[BallotEvent]:
         case BallotStatus.OPEN:
             if _is_stale(command.due_at, ballot.closes_at):
                 return []
-            return [BallotClosed(show_id=command.show_id)]
+            because = command.because if command.due_at is None else Closing.HOUR
+            return [BallotClosed(show_id=command.show_id, because=because)]
         case BallotStatus.CLOSED | BallotStatus.FINALIZED:
             return []
 
@@ -243,6 +253,8 @@ def _set_up(command: SetUpBallot, ballot: Ballot) -> Sequence[BallotEvent]:
             raise BallotUnknown  # There is nothing to plan, and no plan to take back.
         if ballot.status is not None and not ballot.planned:
             return []  # Somebody has prepared it by hand.
+        if ballot.opened_before:
+            return _replan(command, ballot)
     candidates = {item.song_id: item for item in command.candidates}
     prepared = BallotPrepared(
         show_id=command.show_id,
@@ -258,6 +270,32 @@ def _set_up(command: SetUpBallot, ballot: Ballot) -> Sequence[BallotEvent]:
     if ballot.opened_before:
         raise BallotAlreadyOpened
     return [prepared]
+
+
+def _replan(command: SetUpBallot, ballot: Ballot) -> Sequence[BallotEvent]:
+    """A ballot that has been open follows its show by its hours alone."""
+    hours, before = (command.opens_at, command.closes_at), (ballot.opens_at, ballot.closes_at)
+    is_called_off = ballot.closed_because is Closing.CALLED_OFF
+    is_to_come = command.opens_at is not None
+    match ballot.status:
+        case BallotStatus.OPEN:
+            is_news = is_to_come and hours != before  # Without another hour it keeps its own.
+        case BallotStatus.CLOSED if ballot.closed_because is not Closing.BY_HAND:
+            is_over = not is_to_come and not ballot.reopens and not is_called_off
+            is_back = is_to_come and is_called_off and not ballot.reopens
+            is_news = is_back or (hours != before and not is_over)
+        case _:
+            raise BallotAlreadyOpened
+    if not is_news:
+        return []
+    return [
+        BallotReplanned(
+            show_id=command.show_id,
+            opens_at=command.opens_at,
+            closes_at=command.closes_at,
+            reopens=is_to_come and ballot.status is BallotStatus.CLOSED,
+        )
+    ]
 
 
 def _policy(event: BallotPrepared) -> tuple[object, ...]:
@@ -340,11 +378,14 @@ def evolve(ballot: Ballot, event: BallotEvent) -> Ballot:
             ballot.opens_at, ballot.closes_at = event.opens_at, event.closes_at
             ballot.votes_per_voter, ballot.changeable = event.votes_per_voter, event.changeable
             ballot.planned = event.planned
+        case BallotReplanned():
+            ballot.opens_at, ballot.closes_at = event.opens_at, event.closes_at
+            ballot.reopens = event.reopens
         case BallotOpened():
             ballot.status = BallotStatus.OPEN
-            ballot.opened_before = True
+            ballot.opened_before, ballot.reopens = True, False
         case BallotClosed():
-            ballot.status = BallotStatus.CLOSED
+            ballot.status, ballot.closed_because = BallotStatus.CLOSED, event.because
         case BallotFinalized():
             ballot.status = BallotStatus.FINALIZED
         case VoterWasSuspended(voter_id=voter_id):

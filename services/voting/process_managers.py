@@ -1,23 +1,20 @@
 """What news asks of ballots: the ballot of a coming show is planned, opened and closed at its
-hours, closed when the show is called off or over, and scored when it is known what was played.
+hours, closed when the show is called off or over, opened again when it has another date, and scored
+when it is known what was played.
 """
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
-from contracts.catalog import (
-    PlayedSet,
-    SetlistChanged,
-    SetlistRecorded,
-    ShowChanged,
-    ShowScheduled,
-    ShowStatus,
-)
+from contracts.catalog_setlists import PlayedSet, SetlistChanged, SetlistRecorded
+from contracts.catalog_shows import ShowChanged, ShowScheduled, ShowStatus
 from contracts.catalog_stage import ShowEnded
 from contracts.voting import (
     BallotPrepared,
+    BallotReplanned,
     CloseBallot,
+    Closing,
     FinalizeBallot,
     OpenBallot,
     PlanBallot,
@@ -47,7 +44,7 @@ def process_managers(opens_before_seconds: int) -> list[ProcessManager]:
             name="hours-of-ballots",
             log="voting",
             aggregate="ballot",
-            events=(BallotPrepared,),
+            events=(BallotPrepared, BallotReplanned),
             react=keep_hours,
         ),
         ProcessManager(
@@ -70,11 +67,12 @@ def follow_show(opens_before_seconds: int, recorded: Recorded) -> Sequence[React
         case ShowChanged(local_date=None, local_time=None, time_zone=None, status=None):
             return []  # Something else about it changed.
         case ShowChanged(show_id=show_id, status=status) if status in _CALLED_OFF:
-            return [Send(CloseBallot(show_id=show_id)), _plan(opens_before_seconds, recorded)]
+            closing = CloseBallot(show_id=show_id, because=Closing.CALLED_OFF)
+            return [Send(closing), _plan(opens_before_seconds, recorded)]
         case ShowScheduled() | ShowChanged():
             return [_plan(opens_before_seconds, recorded)]
         case ShowEnded(show_id=show_id):
-            return [Send(CloseBallot(show_id=show_id))]
+            return [Send(CloseBallot(show_id=show_id, because=Closing.SHOW_OVER))]
         case _:
             return []
 
@@ -96,9 +94,12 @@ def _may_be_to_come(show: ShowScheduled, at: datetime) -> bool:
 
 
 def keep_hours(recorded: Recorded) -> Sequence[Reaction]:
-    """A ballot opens and closes at the hours it was last prepared with."""
+    """A ballot opens and closes at the hours it was last prepared or planned with."""
     match recorded.data:
-        case BallotPrepared(show_id=show_id, opens_at=opens_at, closes_at=closes_at):
+        case (
+            BallotPrepared(show_id=show_id, opens_at=opens_at, closes_at=closes_at)
+            | BallotReplanned(show_id=show_id, opens_at=opens_at, closes_at=closes_at)
+        ):
             opening = OpenBallot(show_id=show_id, due_at=opens_at)
             closing = CloseBallot(show_id=show_id, due_at=closes_at)
             return [

@@ -6,6 +6,7 @@ of the votes: a thousand votes for one song are one update of it.
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Text, bindparam, delete, func, insert, literal, select, update
@@ -17,6 +18,7 @@ from contracts.voting import (
     BallotFinalized,
     BallotOpened,
     BallotPrepared,
+    BallotReplanned,
     BallotStatus,
     VoteCast,
     VoteChanged,
@@ -54,7 +56,19 @@ _ADD_CANDIDATES = insert(candidates)
 _SET_STATUS = (
     update(ballots)
     .where(ballots.c.show_id == bindparam("of"))
-    .values(status=bindparam("new_status"), changed_position=bindparam("new_position"))
+    .values(
+        status=bindparam("new_status"), reopens=False, changed_position=bindparam("new_position")
+    )
+)
+_SET_HOURS = (
+    update(ballots)
+    .where(ballots.c.show_id == bindparam("of"))
+    .values(
+        opens_at=bindparam("new_opens_at"),
+        closes_at=bindparam("new_closes_at"),
+        reopens=bindparam("new_reopens"),
+        changed_position=bindparam("new_position"),
+    )
 )
 _SET_SCORE = (
     update(ballots)
@@ -81,6 +95,7 @@ class _Tally:
     def __init__(self) -> None:
         self.prepared: dict[str, Recorded] = {}
         self.statuses: dict[str, tuple[BallotStatus, int]] = {}
+        self.replanned: dict[str, BallotReplanned] = {}
         self.finalized: dict[str, BallotFinalized] = {}
         self.counts: Counter[tuple[str, str]] = Counter()
         self.changed: dict[str, int] = {}  # show_id -> position
@@ -102,6 +117,9 @@ class _Tally:
             case BallotPrepared(show_id=show_id):
                 self.prepared[show_id] = recorded
                 self.changed[show_id] = recorded.position
+            case BallotReplanned(show_id=show_id) as replanned:
+                self.replanned[show_id] = replanned
+                self.changed[show_id] = recorded.position
             case BallotOpened(show_id=show_id):
                 self._set_status(show_id, BallotStatus.OPEN, recorded.position)
             case BallotClosed(show_id=show_id):
@@ -112,6 +130,8 @@ class _Tally:
 
     def _set_status(self, show_id: str, status: BallotStatus, position: int) -> None:
         self.statuses[show_id] = (status, position)
+        if show_id in self.replanned:
+            self.replanned[show_id] = replace(self.replanned[show_id], reopens=False)
         self.changed[show_id] = position
 
     def writes(self) -> list[Write]:
@@ -127,6 +147,19 @@ class _Tally:
                 [
                     {"of": show_id, "new_status": status, "new_position": position}
                     for show_id, (status, position) in self.statuses.items()
+                ],
+            ),
+            Write(
+                _SET_HOURS,
+                [
+                    {
+                        "of": show_id,
+                        "new_opens_at": event.opens_at,
+                        "new_closes_at": event.closes_at,
+                        "new_reopens": event.reopens,
+                        "new_position": self.changed[show_id],
+                    }
+                    for show_id, event in self.replanned.items()
                 ],
             ),
             Write(
@@ -168,6 +201,7 @@ def _ballot_row(recorded: Recorded) -> dict[str, Any]:
         "status": BallotStatus.PREPARED,
         "opens_at": event.opens_at,
         "closes_at": event.closes_at,
+        "reopens": False,
         "votes_per_voter": event.votes_per_voter,
         "changeable": event.changeable,
         "played": None,
@@ -313,6 +347,7 @@ PROJECTIONS = (
         tables=tally_tables,
         events=(
             BallotPrepared,
+            BallotReplanned,
             BallotOpened,
             BallotClosed,
             BallotFinalized,

@@ -54,6 +54,7 @@ async def get_ballot(query: GetBallot, _caller: Caller, connection: AsyncConnect
         ],
         played=row["played"],
         score=_score(row),
+        reopens=row["reopens"],
     )
 
 

@@ -31,6 +31,7 @@ ballots = Table(
     Column("status", Text, nullable=False),
     Column("opens_at", DateTime(timezone=True)),
     Column("closes_at", DateTime(timezone=True)),
+    Column("reopens", Boolean, nullable=False),
     Column("votes_per_voter", Integer, nullable=False),
     Column("changeable", Boolean, nullable=False),
     Column("played", ARRAY(Text)),

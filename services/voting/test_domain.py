@@ -24,6 +24,7 @@ from contracts.voting import (
     Candidate,
     CastVote,
     CloseBallot,
+    Closing,
     FinalizeBallot,
     HoursReversed,
     NoCandidates,
@@ -343,7 +344,8 @@ CLOSE_DUE = CloseBallot(show_id=SHOW, due_at=LATER)
 
 def test_opens_and_closes_when_its_hours_have_come() -> None:
     spec.given(SCHEDULED).when(OPEN_DUE).then(OPENED)
-    spec.given(SCHEDULED, OPENED).when(CLOSE_DUE).then(CLOSED)
+    closed = BallotClosed(show_id=SHOW, because=Closing.HOUR)
+    spec.given(SCHEDULED, OPENED).when(CLOSE_DUE).then(closed)
 
 
 def test_changes_nothing_when_what_is_due_was_for_another_hour() -> None:

@@ -7,24 +7,22 @@ from typing import Any
 
 import pytest
 
-from contracts.catalog import (
+from contracts.catalog_setlists import (
     PlayedSet,
     PlayedSong,
     RecordSetlist,
-    RegisterSong,
-    ScheduleShow,
     SetlistChanged,
     SetlistRecorded,
-    ShowChanged,
-    ShowScheduled,
-    ShowStatus,
 )
+from contracts.catalog_shows import ScheduleShow, ShowChanged, ShowScheduled, ShowStatus
+from contracts.catalog_songs import RegisterSong
 from contracts.catalog_stage import ShowEnded
 from contracts.voting import (
     BallotPrepared,
     BallotStatus,
     CastVote,
     CloseBallot,
+    Closing,
     FinalizeBallot,
     GetBallot,
     GetTally,
@@ -116,11 +114,13 @@ def test_plans_anew_when_something_about_the_hours_changed(change: dict[str, Any
 @pytest.mark.parametrize("status", [ShowStatus.CANCELLED, ShowStatus.POSTPONED])
 def test_closes_the_ballot_when_its_show_is_called_off(status: ShowStatus) -> None:
     called_off = ShowChanged(show_id=SHOW, status=status)
-    assert planned(called_off) == [Send(CloseBallot(show_id=SHOW)), PLAN]
+    closing = CloseBallot(show_id=SHOW, because=Closing.CALLED_OFF)
+    assert planned(called_off) == [Send(closing), PLAN]
 
 
 def test_closes_the_ballot_when_its_show_has_ended() -> None:
-    assert planned(ShowEnded(show_id=SHOW)) == [Send(CloseBallot(show_id=SHOW))]
+    closing = CloseBallot(show_id=SHOW, because=Closing.SHOW_OVER)
+    assert planned(ShowEnded(show_id=SHOW)) == [Send(closing)]
 
 
 def test_plans_nothing_when_something_else_changed() -> None:
@@ -311,10 +311,31 @@ async def test_keeps_to_what_a_person_prepared_when_the_show_is_moved(house: Hou
 
 
 @pytest.mark.connected
-async def test_closes_an_open_ballot_when_its_show_is_called_off(house: House) -> None:
+async def test_closes_an_open_ballot_when_its_show_is_called_off_and_opens_it_again(
+    house: House,
+) -> None:
     start = system_clock() + timedelta(hours=5)
     await house.know_songs()
     await house.schedule(start)
     await house.until_status(BallotStatus.OPEN)
+    fan = Caller("usr_fan", ("member",))
+    vote = CastVote(show_id=house.show_id, song_id=house.songs[0])
+    await house.bus.send(vote, caller=fan)
     await house.schedule(start, status=ShowStatus.POSTPONED)
     await house.until_status(BallotStatus.CLOSED)
+    await house.until_planned()
+
+    # It has another date: first one far ahead, then one so near that voting begins at once.
+    far = (start + timedelta(days=30)).replace(microsecond=0)
+    await house.schedule(far, status=ShowStatus.SCHEDULED)
+    await house.until_planned(open=far - timedelta(days=1), close=far)
+    ballot = (await house.bus.ask(GetBallot(show_id=house.show_id), caller=NOBODY)).result
+    assert (ballot["status"], ballot["reopens"]) == ("closed", True)
+    near = (start + timedelta(hours=1)).replace(microsecond=0)
+    await house.schedule(near)
+    await house.until_status(BallotStatus.OPEN)
+    tally = (await house.bus.ask(GetTally(show_id=house.show_id), caller=NOBODY)).result
+    assert tally["counts"][house.songs[0]] == tally["total"] == 1
+    again = await house.bus.send(vote, caller=fan)
+    assert again["repeated"] is True
+    assert (await house.plans()).get("close") == near

@@ -11,7 +11,7 @@ import pytest
 from litestar.testing import TestClient
 from pydantic import TypeAdapter
 
-from contracts.catalog import Show, Shows, ShowStatus, ShowSummary
+from contracts.catalog_shows import Show, Shows, ShowStatus, ShowSummary
 from contracts.voting import Ballots, BallotUnknown
 from libs.kernel.errors import BacklineError, Invalid, NotFound, RemoteProblem, Unavailable
 from services.web.adapters.asking import Answer

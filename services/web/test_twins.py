@@ -8,14 +8,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from contracts.catalog import (
-    Setlist,
-    SetlistSet,
-    SetlistSong,
-    Show,
-    ShowStatus,
-    ShowSummary,
-)
+from contracts.catalog_setlists import Setlist, SetlistSet, SetlistSong
+from contracts.catalog_shows import Show, ShowStatus, ShowSummary
 from contracts.voting import (
     Ballot,
     BallotStatus,

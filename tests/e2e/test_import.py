@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from contracts.catalog import GetShow, ListArtists, ListShows
+from contracts.catalog_artists import ListArtists
+from contracts.catalog_shows import GetShow, ListShows
 from libs.kernel.messages import NOBODY
 from libs.testkit.stack import RunningNats
 from services.catalog.adapters.findings import Part

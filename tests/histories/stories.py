@@ -38,6 +38,15 @@ ARTIST_ID, VENUE_ID, SHOW_ID = "art_grateful_dead", "ven_empire_pool", "shw_1972
 BERTHA, DEAL, TRUCKIN = "sng_bertha", "sng_deal", "sng_truckin"
 
 SYNC_ID = "setlistfm-artist-6faa7ca7-0d99-4a5e-bfa6-1fd5037520c6"
+CALENDAR_SYNC_ID = "luma-calendar-cal-dGAz0ocxi1mvFdP"
+NEWS = {"sync_id": CALENDAR_SYNC_ID, "every_seconds": 30}
+CALENDAR_RUN = {"sync_id": CALENDAR_SYNC_ID, "run": "run_1"}
+POSTPONED = {
+    "show_id": "shw_1972_05_24",
+    "candidates": [{"song_id": BERTHA, "title": "Bertha"}],
+    "closes_at": "1972-06-02T19:00:00Z",
+    "planned": True,
+}
 
 Step = tuple[str, str, dict[str, Any]]
 """(who, command, its arguments)"""
@@ -588,6 +597,19 @@ STORIES: Sequence[Story] = (
     ),
     Story(
         "catalog",
+        "sync",
+        CALENDAR_SYNC_ID,
+        [
+            (ADMIN, "catalog.start-sync", {"sync_id": CALENDAR_SYNC_ID}),
+            ("svc_catalog", "catalog.hasten-sync", {**NEWS, "since": "2026-11-21T20:00:05Z"}),
+            ("svc_catalog", "catalog.begin-sync", {**CALENDAR_RUN, "worker": "wrk_1"}),
+            ("svc_catalog", "catalog.hasten-sync", {**NEWS, "since": "2026-11-21T20:15:10Z"}),
+            ("svc_catalog", "catalog.advance-sync", {**CALENDAR_RUN, "page": "first"}),
+            ("svc_catalog", "catalog.finish-sync", CALENDAR_RUN),
+        ],
+    ),
+    Story(
+        "catalog",
         "quota",
         "setlistfm",
         [
@@ -621,6 +643,15 @@ STORIES: Sequence[Story] = (
         _on("shw_1972_05_26", BEN, "cast-vote", song_id=DEAL),
         _on("shw_1972_05_26", BEN, "withdraw-vote", song_id=DEAL),
         changeable=True,
+    ),
+    _ballot(
+        "shw_1972_05_24",
+        _on("shw_1972_05_24", ANN, "cast-vote", song_id=BERTHA),
+        _on("shw_1972_05_24", "svc_voting", "close-ballot", because="called-off"),
+        ("svc_voting", "voting.set-up-ballot", {**POSTPONED, "opens_at": "1972-06-01T19:00:00Z"}),
+        opens_at="1972-05-23T19:00:00Z",
+        closes_at="1972-05-24T19:00:00Z",
+        planned=True,
     ),
     *(Story("ingress", aggregate, key, steps) for aggregate, key, steps in STORIES_OF_INGRESS),
     *(Story("scheduler", "schedule", key, steps) for key, steps in SCHEDULES.items()),

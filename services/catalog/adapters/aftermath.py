@@ -12,7 +12,8 @@ from typing import Any, Final
 
 import orjson
 
-from contracts.catalog import GetArtist, GetShow
+from contracts.catalog_artists import GetArtist
+from contracts.catalog_shows import GetShow
 from contracts.catalog_syncs import (
     GetSync,
     Partner,

@@ -5,15 +5,13 @@ import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 
-from contracts.catalog import (
-    Kind,
-    RecordSetlist,
-    RegisterArtist,
-    RegisterSong,
-    RegisterVenue,
-    ScheduleShow,
-)
+from contracts.catalog import Kind
+from contracts.catalog_artists import RegisterArtist
 from contracts.catalog_gatherings import RegisterGathering
+from contracts.catalog_setlists import RecordSetlist
+from contracts.catalog_shows import ScheduleShow
+from contracts.catalog_songs import RegisterSong
+from contracts.catalog_venues import RegisterVenue
 
 Telling = (
     RegisterArtist | RegisterVenue | RegisterSong | ScheduleShow | RecordSetlist | RegisterGathering

@@ -27,17 +27,12 @@ from uuid import UUID
 
 import yaml
 
-from contracts.catalog import (
-    Kind,
-    PlayedSet,
-    PlayedSong,
-    RecordSetlist,
-    RegisterArtist,
-    RegisterSong,
-    RegisterVenue,
-    ScheduleShow,
-    id_of,
-)
+from contracts.catalog import Kind, id_of
+from contracts.catalog_artists import RegisterArtist
+from contracts.catalog_setlists import PlayedSet, PlayedSong, RecordSetlist
+from contracts.catalog_shows import ScheduleShow
+from contracts.catalog_songs import RegisterSong
+from contracts.catalog_venues import RegisterVenue
 from services.catalog.adapters.findings import (
     Fact,
     Finding,

@@ -9,17 +9,14 @@ from dataclasses import replace
 from itertools import batched
 from typing import Any
 
-from contracts.catalog import (
-    Kind,
-    PlayedSet,
-    RecordSetlist,
-    RegisterArtist,
-    RegisterSong,
-    RegisterVenue,
-    ScheduleShow,
-)
+from contracts.catalog import Kind
+from contracts.catalog_artists import RegisterArtist
 from contracts.catalog_gatherings import RegisterGathering
 from contracts.catalog_identity import MatchRecords, Probe
+from contracts.catalog_setlists import PlayedSet, RecordSetlist
+from contracts.catalog_shows import ScheduleShow
+from contracts.catalog_songs import RegisterSong
+from contracts.catalog_venues import RegisterVenue
 from libs.bus import Bus
 from services.catalog.adapters.findings import Fact, Telling
 from services.catalog.adapters.telling import CALLER

@@ -16,9 +16,16 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import orjson
+from pydantic import TypeAdapter
 
-from contracts.catalog import GetShow, Outcome, RecordUnheardOf, ScheduleShow, ShowNotFound
-from contracts.catalog_gatherings import MissGathering, RegisterGathering
+from contracts.catalog import Outcome, RecordUnheardOf
+from contracts.catalog_gatherings import (
+    GatheringNotFound,
+    GetGathering,
+    MissGathering,
+    RegisterGathering,
+)
+from contracts.catalog_shows import GetShow, ScheduleShow, ShowNotFound
 from contracts.catalog_stage import MissShow
 from contracts.catalog_syncs import (
     KEEP_SECONDS,
@@ -53,6 +60,8 @@ GARBLED_IN_A_ROW_MAX: Final = 3
 HAND_OVER_SECONDS: Final = 2.0
 AWAY_SECONDS: Final = 60.0
 """How long a partner that is away is left alone."""
+
+_MARK = TypeAdapter(PageMark)
 
 logger = logging.getLogger(__name__)
 
@@ -139,7 +148,7 @@ class Syncing:
                 raise Garbled(f"its pages go in a circle: {cursor} again")
             visited.add(cursor)
             old = begun["marks"].get(cursor)
-            mark = None if old is None else PageMark(**old)
+            mark = None if old is None else _MARK.validate_python(old)
             try:
                 page = await source.page(target, cursor, mark, self._clock())
             except Garbled as trouble:
@@ -218,7 +227,8 @@ class Syncing:
         told = _Told()
         if page.is_unchanged:
             assert mark is not None, "a page that was not known cannot be unchanged"
-            return told, mark.seen, replace(page.mark, digest=mark.digest, seen=mark.seen)
+            same = replace(page.mark, digest=mark.digest, seen=mark.seen, until=mark.until)
+            return told, mark.seen, same
         told.refusals += [each for each in page.findings if isinstance(each, Refusal)]
         facts = [each for each in page.findings if isinstance(each, Fact)]
         digest = digest_of(page.findings)
@@ -238,14 +248,13 @@ class Syncing:
         """Mark what has disappeared. Returns how many there were."""
         missing = 0
         for record_id in sorted(unseen):
-            if target.scope is Scope.CALENDAR:
-                miss: Command[Any] = MissGathering(
-                    gathering_id=record_id, source=target.partner.value
-                )
-            elif source.lists_past or await self._is_to_come(record_id):
-                miss = MissShow(show_id=record_id, source=target.partner.value)
-            else:
+            if not source.lists_past and not await self._is_to_come(target.scope, record_id):
                 continue
+            miss: Command[Any]
+            if target.scope is Scope.CALENDAR:
+                miss = MissGathering(gathering_id=record_id, source=target.partner.value)
+            else:
+                miss = MissShow(show_id=record_id, source=target.partner.value)
             try:
                 answer = await self._send(miss)
             except RemoteProblem as problem:
@@ -255,16 +264,20 @@ class Syncing:
             missing += answer["outcome"] != Outcome.UNCHANGED
         return missing
 
-    async def _is_to_come(self, show_id: str) -> bool:
-        """Whether a show is still ahead, by its day."""
+    async def _is_to_come(self, scope: Scope, record_id: str) -> bool:
+        """Whether a show or gathering is still ahead, by its day."""
         try:
-            answer = await self._bus.ask(GetShow(show_id=show_id), caller=CALLER)
+            if scope is Scope.CALENDAR:
+                query = GetGathering(gathering_id=record_id)
+                day = (await self._bus.ask(query, caller=CALLER)).result["starts_at"]
+            else:
+                answer = await self._bus.ask(GetShow(show_id=record_id), caller=CALLER)
+                day = answer.result["show"]["local_date"]
         except RemoteProblem as problem:
-            if problem.document.get("code") != ShowNotFound.code:
+            if problem.document.get("code") not in {ShowNotFound.code, GatheringNotFound.code}:
                 raise
-            return False  # It was merged into another.
-        day: str = answer.result["show"]["local_date"]
-        return day >= self._clock().date().isoformat()
+            return False  # It was merged into another, or nobody may know of it.
+        return day is None or str(day) >= self._clock().date().isoformat()
 
     async def _fail(self, sync_id: str, run: str, trouble: PartnerTrouble | RemoteProblem) -> None:
         retry_at: datetime | None = None

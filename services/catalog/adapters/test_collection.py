@@ -1,7 +1,8 @@
 import codecs
 from pathlib import Path
 
-from contracts.catalog import RegisterSong, ScheduleShow
+from contracts.catalog_shows import ScheduleShow
+from contracts.catalog_songs import RegisterSong
 from services.catalog.adapters.collection import Shape, find_sources, read
 from services.catalog.adapters.findings import Fact, Refusal
 from services.catalog.adapters.test_gdshowsdb import SHOW

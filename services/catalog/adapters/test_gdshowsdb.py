@@ -2,15 +2,12 @@ from datetime import date
 
 import pytest
 
-from contracts.catalog import (
-    Kind,
-    RecordSetlist,
-    RegisterArtist,
-    RegisterSong,
-    RegisterVenue,
-    ScheduleShow,
-    id_of,
-)
+from contracts.catalog import Kind, id_of
+from contracts.catalog_artists import RegisterArtist
+from contracts.catalog_setlists import RecordSetlist
+from contracts.catalog_shows import ScheduleShow
+from contracts.catalog_songs import RegisterSong
+from contracts.catalog_venues import RegisterVenue
 from services.catalog.adapters.findings import Fact, Finding, Refusal
 from services.catalog.adapters.gdshowsdb import read
 

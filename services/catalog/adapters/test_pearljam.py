@@ -2,7 +2,10 @@ from datetime import date
 
 import pytest
 
-from contracts.catalog import RecordSetlist, RegisterSong, RegisterVenue, ScheduleShow
+from contracts.catalog_setlists import RecordSetlist
+from contracts.catalog_shows import ScheduleShow
+from contracts.catalog_songs import RegisterSong
+from contracts.catalog_venues import RegisterVenue
 from services.catalog.adapters.csv_table import Table
 from services.catalog.adapters.findings import Fact, Finding, Refusal
 from services.catalog.adapters.pearljam import read

@@ -4,16 +4,12 @@ from typing import Any
 
 import pytest
 
-from contracts.catalog import (
-    Kind,
-    PlayedSong,
-    RecordSetlist,
-    RegisterArtist,
-    RegisterSong,
-    RegisterVenue,
-    ScheduleShow,
-    id_of,
-)
+from contracts.catalog import Kind, id_of
+from contracts.catalog_artists import RegisterArtist
+from contracts.catalog_setlists import PlayedSong, RecordSetlist
+from contracts.catalog_shows import ScheduleShow
+from contracts.catalog_songs import RegisterSong
+from contracts.catalog_venues import RegisterVenue
 from services.catalog.adapters.findings import Fact, Finding, Refusal
 from services.catalog.adapters.setlistfm import read
 

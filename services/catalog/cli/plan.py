@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from contracts.catalog import Kind, RecordSetlist
+from contracts.catalog import Kind
+from contracts.catalog_setlists import RecordSetlist
 from libs.kernel.messages import registry
 from services.catalog.adapters.findings import (
     KIND_OF,

@@ -6,7 +6,9 @@ import sys
 import stamina
 import typer
 
-from contracts.catalog import GetCandidates, GetSetlist, SetlistNotFound, ShowNotFound
+from contracts.catalog_setlists import GetSetlist, SetlistNotFound
+from contracts.catalog_shows import ShowNotFound
+from contracts.catalog_songs import GetCandidates
 from contracts.voting import (
     BallotAlreadyOpened,
     OpenBallot,

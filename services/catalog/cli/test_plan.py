@@ -6,16 +6,12 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.catalog import (
-    Kind,
-    PlayedSet,
-    PlayedSong,
-    RecordSetlist,
-    RegisterArtist,
-    RegisterSong,
-    RegisterVenue,
-    ScheduleShow,
-)
+from contracts.catalog import Kind
+from contracts.catalog_artists import RegisterArtist
+from contracts.catalog_setlists import PlayedSet, PlayedSong, RecordSetlist
+from contracts.catalog_shows import ScheduleShow
+from contracts.catalog_songs import RegisterSong
+from contracts.catalog_venues import RegisterVenue
 from libs.testkit.spec import ORIGIN
 from services.catalog.adapters.findings import Fact, Part, Refusal, Telling, Where
 from services.catalog.cli.plan import Plan, id_of_telling, performances_of

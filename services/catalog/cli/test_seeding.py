@@ -1,6 +1,7 @@
 """The shows that the project brings along."""
 
-from contracts.catalog import RecordSetlist, ScheduleShow
+from contracts.catalog_setlists import RecordSetlist
+from contracts.catalog_shows import ScheduleShow
 from services.catalog.adapters.findings import Fact
 from services.catalog.adapters.gdshowsdb import read
 from services.catalog.cli.seeding import FIRST_SHOW, SEED

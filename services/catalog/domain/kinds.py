@@ -1,24 +1,7 @@
 """The plain kinds of record. (A show is one too, with a day of its own: `shows`.)"""
 
-from contracts.catalog import (
-    ArtistAdded,
-    ArtistChanged,
-    ArtistNoted,
-    Kind,
-    RecordSetlist,
-    RegisterArtist,
-    RegisterSong,
-    RegisterVenue,
-    SetlistChanged,
-    SetlistNoted,
-    SetlistRecorded,
-    SongAdded,
-    SongChanged,
-    SongNoted,
-    VenueAdded,
-    VenueChanged,
-    VenueNoted,
-)
+from contracts.catalog import Kind
+from contracts.catalog_artists import ArtistAdded, ArtistChanged, ArtistNoted, RegisterArtist
 from contracts.catalog_gatherings import (
     GatheringAdded,
     GatheringChanged,
@@ -33,6 +16,9 @@ from contracts.catalog_identity import (
     ForgetSong,
     ForgetVenue,
 )
+from contracts.catalog_setlists import RecordSetlist, SetlistChanged, SetlistNoted, SetlistRecorded
+from contracts.catalog_songs import RegisterSong, SongAdded, SongChanged, SongNoted
+from contracts.catalog_venues import RegisterVenue, VenueAdded, VenueChanged, VenueNoted
 from services.catalog.domain.records import Record, record, shape_of
 
 ARTIST = record(

@@ -12,16 +12,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from contracts.catalog import (
-    Kind,
-    RecordUnheardOf,
-    ScheduleShow,
-    ShowChanged,
-    ShowNoted,
-    ShowScheduled,
-    ShowStatus,
-)
+from contracts.catalog import Kind, RecordUnheardOf
 from contracts.catalog_identity import ForgetShow
+from contracts.catalog_shows import ScheduleShow, ShowChanged, ShowNoted, ShowScheduled, ShowStatus
 from contracts.catalog_stage import (
     BeginShow,
     EndShow,

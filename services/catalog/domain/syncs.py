@@ -4,7 +4,8 @@ Stream      evt.catalog.sync.{sync_id}
 Invariants  only the worker that began a run advances it; a worker that is not heard of for
             LEASE_SECONDS can be succeeded; a run goes on at the cursor behind the last page that
             was done; something has disappeared when a whole run did not see it and the whole run
-            before did.
+            before did; however often a partner says that there is news, it is asked once, by
+            a run that begins after it was said.
 """
 
 from collections.abc import Sequence
@@ -17,10 +18,12 @@ from contracts.catalog_syncs import (
     KEEP_SECONDS,
     LEASE_SECONDS,
     SCOPES,
+    SETTLES_SECONDS,
     AdvanceSync,
     BeginSync,
     FailSync,
     FinishSync,
+    HastenSync,
     KeepSync,
     NoSuchTarget,
     PageMark,
@@ -32,6 +35,7 @@ from contracts.catalog_syncs import (
     SyncBegan,
     SyncFailed,
     SyncFinished,
+    SyncHastened,
     SyncKept,
     SyncReceipt,
     SyncRequested,
@@ -45,10 +49,20 @@ from libs.kernel.messages import Origin
 
 LEASE = timedelta(seconds=LEASE_SECONDS)
 KEEP = timedelta(seconds=KEEP_SECONDS)
+SETTLES = timedelta(seconds=SETTLES_SECONDS)
 
-type SyncCommand = StartSync | StopSync | BeginSync | AdvanceSync | KeepSync | FinishSync | FailSync
+type SyncCommand = (
+    StartSync | HastenSync | StopSync | BeginSync | AdvanceSync | KeepSync | FinishSync | FailSync
+)
 type SyncEvent = (
-    SyncRequested | SyncBegan | SyncAdvanced | SyncKept | SyncFinished | SyncFailed | SyncStopped
+    SyncRequested
+    | SyncHastened
+    | SyncBegan
+    | SyncAdvanced
+    | SyncKept
+    | SyncFinished
+    | SyncFailed
+    | SyncStopped
 )
 
 
@@ -77,6 +91,8 @@ class Target:
 class Sync:
     """The state.
 
+    began_at the latest run began, at the first page
+    due_at   there is news, and a run begins by itself then; None when all has been asked for
     cursor   where the run goes on, or the next one if this one fails; None at the beginning
     marks    the pages of the last run and of this one, by cursor
     visited  the pages that this run has done
@@ -91,6 +107,8 @@ class Sync:
     worker: str | None = None
     heard_at: datetime | None = None
     retry_at: datetime | None = None
+    began_at: datetime | None = None
+    due_at: datetime | None = None
     cursor: str | None = None
     marks: dict[str, PageMark] = field(default_factory=dict)
     visited: list[str] = field(default_factory=list)
@@ -107,6 +125,8 @@ class Sync:
                 return self.heard_at is None or at - self.heard_at >= LEASE
             case SyncStatus.WAITING:
                 return self.retry_at is None or at >= self.retry_at
+            case SyncStatus.FINISHED | SyncStatus.FAILED:
+                return self.due_at is not None and at >= self.due_at
             case _:
                 return False
 
@@ -119,11 +139,10 @@ def decide(command: SyncCommand, sync: Sync, origin: Origin) -> Sequence[SyncEve
     match command:
         case StartSync():
             return _start(command, sync)
+        case HastenSync():
+            return _hasten(command, sync)
         case StopSync(sync_id=sync_id):
-            if sync.status is None:
-                raise SyncUnheardOf
-            is_to_stop = sync.status in {*_UNDER_WAY, SyncStatus.WAITING}
-            return [SyncStopped(sync_id=sync_id)] if is_to_stop else []
+            return _stop(sync_id, sync)
         case BeginSync():
             return _begin(command, sync, origin)
         case AdvanceSync():
@@ -139,18 +158,7 @@ def decide(command: SyncCommand, sync: Sync, origin: Origin) -> Sequence[SyncEve
             _must_run(run, sync)
             return [SyncFinished(sync_id=sync_id, run=run, at=origin.at, missing=missing)]
         case FailSync():
-            if command.run == sync.run and sync.status in {SyncStatus.FAILED, SyncStatus.WAITING}:
-                return []
-            _must_run(command.run, sync)
-            return [
-                SyncFailed(
-                    sync_id=command.sync_id,
-                    run=command.run,
-                    reason=command.reason,
-                    at=origin.at,
-                    retry_at=command.retry_at,
-                )
-            ]
+            return _fail(command, sync, origin)
         case _:
             assert_never(command)
 
@@ -163,6 +171,28 @@ def _start(command: StartSync, sync: Sync) -> Sequence[SyncEvent]:
     return [
         SyncRequested(sync_id=command.sync_id, artist_id=command.artist_id, afresh=command.afresh)
     ]
+
+
+def _hasten(command: HastenSync, sync: Sync) -> Sequence[SyncEvent]:
+    """One run is enough for all that is said before it begins."""
+    if sync.status is None:
+        raise SyncUnheardOf
+    is_asked_anyway = sync.status is SyncStatus.REQUESTED and not sync.visited
+    if sync.status is SyncStatus.STOPPED or sync.due_at is not None or is_asked_anyway:
+        return []
+    due_at = command.since + SETTLES
+    if sync.began_at is not None:
+        if sync.began_at >= due_at:
+            return []
+        due_at = max(due_at, sync.began_at + timedelta(seconds=command.every_seconds))
+    return [SyncHastened(sync_id=command.sync_id, due_at=due_at)]
+
+
+def _stop(sync_id: str, sync: Sync) -> Sequence[SyncEvent]:
+    if sync.status is None:
+        raise SyncUnheardOf
+    goes_on = sync.due_at is not None or sync.status in {*_UNDER_WAY, SyncStatus.WAITING}
+    return [SyncStopped(sync_id=sync_id)] if goes_on else []
 
 
 def _begin(command: BeginSync, sync: Sync, origin: Origin) -> Sequence[SyncEvent]:
@@ -202,6 +232,21 @@ def _advance(command: AdvanceSync, sync: Sync, origin: Origin) -> Sequence[SyncE
     ]
 
 
+def _fail(command: FailSync, sync: Sync, origin: Origin) -> Sequence[SyncEvent]:
+    if command.run == sync.run and sync.status in {SyncStatus.FAILED, SyncStatus.WAITING}:
+        return []
+    _must_run(command.run, sync)
+    return [
+        SyncFailed(
+            sync_id=command.sync_id,
+            run=command.run,
+            reason=command.reason,
+            at=origin.at,
+            retry_at=command.retry_at,
+        )
+    ]
+
+
 def _must_run(run: str, sync: Sync) -> None:
     if sync.run != run or sync.status is not SyncStatus.RUNNING:
         raise SyncTaken
@@ -217,34 +262,48 @@ def evolve(sync: Sync, event: SyncEvent) -> Sync:
             if event.afresh:
                 sync.marks = {}
                 _begin_anew(sync)
+        case SyncHastened(due_at=due_at):
+            sync.due_at = due_at
         case SyncBegan():
             sync.status, sync.run, sync.worker = SyncStatus.RUNNING, event.run, event.worker
             sync.heard_at, sync.retry_at = event.at, None
+            if event.is_first:
+                sync.began_at, sync.due_at = event.at, None
         case SyncAdvanced():
-            sync.heard_at, sync.cursor = event.at, event.next
-            sync.visited.append(event.page)
-            if event.mark is None:
-                sync.is_whole = False
-            else:
-                sync.marks[event.page] = event.mark
-                sync.seen |= set(event.mark.seen)
+            _turn_the_page(sync, event)
         case SyncKept(at=at):
             sync.heard_at = at
         case SyncFinished():
-            sync.status = SyncStatus.FINISHED
-            if sync.is_whole:
-                sync.known = sync.seen
-                visited = set(sync.visited)
-                sync.marks = {page: it for page, it in sync.marks.items() if page in visited}
-            _begin_anew(sync)
+            _close(sync)
         case SyncFailed():
             sync.status = SyncStatus.FAILED if event.retry_at is None else SyncStatus.WAITING
             sync.retry_at = event.retry_at
+            if event.retry_at is None:
+                sync.due_at = None  # Else it would fail again at once, and again.
         case SyncStopped():
-            sync.status = SyncStatus.STOPPED
+            sync.status, sync.due_at = SyncStatus.STOPPED, None
         case _:
             assert_never(event)
     return sync
+
+
+def _turn_the_page(sync: Sync, event: SyncAdvanced) -> None:
+    sync.heard_at, sync.cursor = event.at, event.next
+    sync.visited.append(event.page)
+    if event.mark is None:
+        sync.is_whole = False
+    else:
+        sync.marks[event.page] = event.mark
+        sync.seen |= set(event.mark.seen)
+
+
+def _close(sync: Sync) -> None:
+    sync.status = SyncStatus.FINISHED
+    if sync.is_whole:
+        sync.known = sync.seen
+        visited = set(sync.visited)
+        sync.marks = {page: it for page, it in sync.marks.items() if page in visited}
+    _begin_anew(sync)
 
 
 def _begin_anew(sync: Sync) -> None:

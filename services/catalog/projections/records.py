@@ -23,27 +23,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from contracts.catalog import (
-    ArtistAdded,
-    ArtistChanged,
-    ArtistNoted,
-    Kind,
-    SetlistChanged,
-    SetlistNoted,
-    SetlistRecorded,
-    ShowChanged,
-    ShowNoted,
-    ShowScheduled,
-    SongAdded,
-    SongChanged,
-    SongNoted,
-    VenueAdded,
-    VenueChanged,
-    VenueNoted,
-)
+from contracts.catalog import Kind
+from contracts.catalog_artists import ArtistAdded, ArtistChanged, ArtistNoted
 from contracts.catalog_gatherings import GatheringAdded, GatheringChanged, GatheringNoted
 from contracts.catalog_identity import RecordsMerged, RecordsSplit
+from contracts.catalog_setlists import SetlistChanged, SetlistNoted, SetlistRecorded
+from contracts.catalog_shows import ShowChanged, ShowNoted, ShowScheduled
+from contracts.catalog_songs import SongAdded, SongChanged, SongNoted
 from contracts.catalog_stage import Phase, ShowBegan, ShowEnded
+from contracts.catalog_venues import VenueAdded, VenueChanged, VenueNoted
 from libs.eventlog import Recorded
 from libs.kernel.messages import Event
 from libs.readmodel.projection import Projected, Projection, Write

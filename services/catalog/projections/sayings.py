@@ -11,25 +11,13 @@ from typing import Any
 from sqlalchemy import ARRAY, Text, bindparam, delete, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from contracts.catalog import (
-    ArtistAdded,
-    ArtistChanged,
-    ArtistNoted,
-    Kind,
-    SetlistChanged,
-    SetlistNoted,
-    SetlistRecorded,
-    ShowChanged,
-    ShowNoted,
-    ShowScheduled,
-    SongAdded,
-    SongChanged,
-    SongNoted,
-    VenueAdded,
-    VenueChanged,
-    VenueNoted,
-)
+from contracts.catalog import Kind
+from contracts.catalog_artists import ArtistAdded, ArtistChanged, ArtistNoted
 from contracts.catalog_gatherings import GatheringAdded, GatheringChanged, GatheringNoted
+from contracts.catalog_setlists import SetlistChanged, SetlistNoted, SetlistRecorded
+from contracts.catalog_shows import ShowChanged, ShowNoted, ShowScheduled
+from contracts.catalog_songs import SongAdded, SongChanged, SongNoted
+from contracts.catalog_venues import VenueAdded, VenueChanged, VenueNoted
 from libs.eventlog import Recorded
 from libs.readmodel.projection import Write
 from services.catalog.domain.records import AN_ID, EXTERNAL_IDS

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from contracts.catalog import PlayedSet, SetlistChanged, SetlistRecorded
+from contracts.catalog_setlists import PlayedSet, SetlistChanged, SetlistRecorded
 from libs.eventlog import Recorded
 from libs.readmodel.projection import Write
 from services.catalog.tables import performances, plays, setlists

@@ -16,6 +16,7 @@ from contracts.catalog_syncs import (
     SyncBegan,
     SyncFailed,
     SyncFinished,
+    SyncHastened,
     SyncRequested,
     SyncStatus,
     SyncStopped,
@@ -56,7 +57,8 @@ _BEGIN = _changes(
     retry_at=None,
     ended_at=None,
 )
-_RESET = _changes(**dict.fromkeys(_NOTHING, 0), of=None, refusals=[])
+_HASTEN = _changes("due_at")
+_RESET = _changes(**dict.fromkeys(_NOTHING, 0), of=None, refusals=[], due_at=None)
 _ADVANCE = _changes(
     "of",
     pages=syncs.c.pages + 1,
@@ -72,7 +74,8 @@ _FINISH = _changes(
     missing=syncs.c.missing + bindparam("more_missing", type_=syncs.c.missing.type),
 )
 _FAIL = _changes("status", "ended_at", "reason", "retry_at")
-_STOP = _changes("status")
+_STOP = _changes("status", due_at=None)
+_GIVE_UP = _changes(due_at=None)
 _TAKE = upsert(quotas)
 _TAKE = _TAKE.on_conflict_do_update(
     index_elements=[quotas.c.partner],
@@ -109,6 +112,8 @@ def _writes(event: Recorded) -> Iterator[Write]:
                 **_NOTHING,
             }
             yield Write(_REQUEST, [new])
+        case SyncHastened(due_at=due_at):
+            yield Write(_HASTEN, [{**row, "new_due_at": due_at}])
         case SyncBegan() as began:
             if began.is_first:
                 yield Write(_RESET, [row])
@@ -125,6 +130,8 @@ def _writes(event: Recorded) -> Iterator[Write]:
             status = SyncStatus.FAILED if retry_at is None else SyncStatus.WAITING
             failed = {"new_status": status.value, "new_ended_at": at, "new_reason": reason}
             yield Write(_FAIL, [{**row, **failed, "new_retry_at": retry_at}])
+            if retry_at is None:
+                yield Write(_GIVE_UP, [row])
         case SyncStopped():
             yield Write(_STOP, [{**row, "new_status": SyncStatus.STOPPED.value}])
         case QuotaTaken(partner=partner, day=day, taken=taken, limit=limit):
@@ -141,6 +148,7 @@ SYNCS = Projection(
     tables=syncs_metadata,
     events=(
         SyncRequested,
+        SyncHastened,
         SyncBegan,
         SyncAdvanced,
         SyncFinished,

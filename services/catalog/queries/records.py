@@ -15,34 +15,27 @@ from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, RowMapping, Select, Table, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.catalog import (
-    ArtistNotFound,
-    Artists,
-    ArtistSummary,
-    Candidates,
-    CandidateSong,
-    GetArtist,
-    GetCandidates,
-    GetSetlist,
+from contracts.catalog import Kind, When
+from contracts.catalog_artists import ArtistNotFound, Artists, ArtistSummary, GetArtist, ListArtists
+from contracts.catalog_setlists import GetSetlist, Setlist, SetlistNotFound, SetlistSet, SetlistSong
+from contracts.catalog_shows import (
     GetShow,
-    GetSongs,
-    Kind,
-    ListArtists,
     ListShows,
-    ListSongs,
-    Setlist,
-    SetlistNotFound,
-    SetlistSet,
-    SetlistSong,
     Show,
     ShowNotFound,
     Shows,
     ShowStatus,
     ShowSummary,
+)
+from contracts.catalog_songs import (
+    Candidates,
+    CandidateSong,
+    GetCandidates,
+    GetSongs,
+    ListSongs,
     SongOrder,
     Songs,
     SongSummary,
-    When,
 )
 from contracts.catalog_stage import Phase
 from libs.kernel.messages import Caller

@@ -1,4 +1,5 @@
-"""Signing by Standard Webhooks: what we send to others, and the secrets for it.
+"""Signing by Standard Webhooks: what we send to others, and the secrets for it. And as Luma does,
+for deliveries to ourselves.
 
 Secrets are derived from one secret of the installation, so that none stands in the log.
 source    https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
@@ -37,6 +38,18 @@ def sign(secret: str, message_id: str, at: datetime, body: bytes, *more: str) ->
         "webhook-id": message_id,
         "webhook-timestamp": timestamp,
         "webhook-signature": " ".join(signatures),
+    }
+
+
+def sign_as_luma(secret: str, message_id: str, at: datetime, body: bytes) -> dict[str, str]:
+    """The headers of a message as Luma sends it: the key is the secret as it is written."""
+    timestamp = str(int(at.timestamp()))
+    signature = hmac.digest(secret.encode(), b".".join((timestamp.encode(), body)), sha256)
+    return {
+        "content-type": "application/json",
+        "webhook-id": message_id,
+        "webhook-timestamp": timestamp,
+        "webhook-signature": f"t={timestamp},v1={signature.hex()}",
     }
 
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from contracts.catalog import SetlistRecorded, ShowChanged, ShowScheduled
+from contracts.catalog_setlists import SetlistRecorded
+from contracts.catalog_shows import ShowChanged, ShowScheduled
 from contracts.ingress_webhooks import Topic
 from contracts.voting import BallotClosed, BallotFinalized, BallotOpened, BallotPrepared
 from libs.kernel.messages import Event

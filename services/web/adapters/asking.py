@@ -12,7 +12,8 @@ from typing import Any, Protocol, TypedDict
 
 from pydantic import TypeAdapter
 
-from contracts.catalog import Show, Shows, ShowSummary, When
+from contracts.catalog import When
+from contracts.catalog_shows import Show, Shows, ShowSummary
 from contracts.voting import (
     Ballot,
     Ballots,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from contracts.catalog import Setlist, SetlistSong
+from contracts.catalog_setlists import Setlist, SetlistSong
 from contracts.voting import Ballot
 
 UNKNOWN_SONG = "A song we do not know"

@@ -6,7 +6,7 @@ The twin is `static/view/show-page.js`.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from contracts.catalog import Show, ShowStatus, ShowSummary
+from contracts.catalog_shows import Show, ShowStatus, ShowSummary
 from contracts.voting import (
     Ballot,
     BallotStatus,
@@ -180,6 +180,8 @@ def _hours(ballot: Ballot | None, zone_name: str | None) -> str:
         return f"Opens {moment_text(ballot.opens_at, zone_name)}"
     if ballot.status is BallotStatus.OPEN and ballot.closes_at:
         return f"Closes {moment_text(ballot.closes_at, zone_name)}"
+    if ballot.reopens and ballot.opens_at:
+        return f"Opens again {moment_text(ballot.opens_at, zone_name)}"
     if ballot.status is BallotStatus.CLOSED and ballot.closes_at:
         return f"Closed {moment_text(ballot.closes_at, zone_name)}"
     return ""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import assert_never
 
-from contracts.catalog import ShowStatus, ShowSummary
+from contracts.catalog_shows import ShowStatus, ShowSummary
 from contracts.voting import BallotStatus, BallotSummary
 from services.web.queries.wording import (
     artist_text,

@@ -16,7 +16,9 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, Final
 
-from contracts.catalog import Kind, RegisterArtist, RegisterSong, id_of
+from contracts.catalog import Kind, id_of
+from contracts.catalog_artists import RegisterArtist
+from contracts.catalog_songs import RegisterSong
 from contracts.catalog_syncs import PageMark, Partner
 from libs.kernel.clock import Clock
 from services.catalog.adapters.findings import (

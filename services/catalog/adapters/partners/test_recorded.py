@@ -9,15 +9,12 @@ from typing import Any
 
 import pytest
 
-from contracts.catalog import (
-    RecordSetlist,
-    RegisterArtist,
-    RegisterSong,
-    RegisterVenue,
-    ScheduleShow,
-    ShowStatus,
-)
+from contracts.catalog_artists import RegisterArtist
 from contracts.catalog_gatherings import GatheringStatus, RegisterGathering
+from contracts.catalog_setlists import RecordSetlist
+from contracts.catalog_shows import ScheduleShow, ShowStatus
+from contracts.catalog_songs import RegisterSong
+from contracts.catalog_venues import RegisterVenue
 from libs.kernel.messages import registry
 from services.catalog.adapters.findings import Fact, Finding, Refusal
 from services.catalog.adapters.partners import ics, luma, setlistfm, spotify, ticketmaster
@@ -287,8 +284,12 @@ def test_gets_through_every_file_of_the_suite_of_edge_cases(recorded: Path) -> N
             continue
         findings = list(ics.read_feed(feed, "suite", NOW))
         told = tellings(findings, RegisterGathering)
-        refused = [reason for reason in reasons(findings) if reason.startswith("event ")]
-        assert len(told) + len(refused) == events, path.name
+        refused = [
+            reason for reason in reasons(findings) if reason.startswith(("event ", "another event"))
+        ]
+        where = {str(each.where) for each in findings if isinstance(each, Fact)}
+        assert len(where) + len(refused) == events, path.name
+        assert len({each.gathering_id for each in told}) == len(told), path.name
         assert all(reasons(findings)), path.name
 
 

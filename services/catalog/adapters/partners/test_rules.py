@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from contracts.catalog import RegisterSong, RegisterVenue, ScheduleShow, ShowStatus
 from contracts.catalog_gatherings import GatheringStatus, RegisterGathering, Registration
+from contracts.catalog_shows import ScheduleShow, ShowStatus
+from contracts.catalog_songs import RegisterSong
+from contracts.catalog_venues import RegisterVenue
 from services.catalog.adapters.findings import Fact, Finding, Refusal
 from services.catalog.adapters.partners import luma, setlistfm, spotify, ticketmaster
 from services.catalog.adapters.partners.trouble import Garbled

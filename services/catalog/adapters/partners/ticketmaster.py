@@ -21,15 +21,11 @@ from collections.abc import Iterator
 from datetime import date, datetime, time
 from typing import Any, Final
 
-from contracts.catalog import (
-    Kind,
-    RegisterArtist,
-    RegisterVenue,
-    ScheduleShow,
-    ShowStatus,
-    id_of,
-)
+from contracts.catalog import Kind, id_of
+from contracts.catalog_artists import RegisterArtist
+from contracts.catalog_shows import ScheduleShow, ShowStatus
 from contracts.catalog_syncs import PageMark, Partner
+from contracts.catalog_venues import RegisterVenue
 from services.catalog.adapters.findings import Fact, Finding, Part, Unreadable, Where
 from services.catalog.adapters.partners.http import Http
 from services.catalog.adapters.partners.page import (

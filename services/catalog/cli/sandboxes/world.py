@@ -7,7 +7,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from contracts.catalog import RecordSetlist, RegisterSong, RegisterVenue, ScheduleShow
+from contracts.catalog_setlists import RecordSetlist
+from contracts.catalog_shows import ScheduleShow
+from contracts.catalog_songs import RegisterSong
+from contracts.catalog_venues import RegisterVenue
 from services.catalog.adapters.findings import Fact
 from services.catalog.adapters.gdshowsdb import read
 from services.catalog.cli.seeding import SEED

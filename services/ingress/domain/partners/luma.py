@@ -22,8 +22,10 @@ _KINDS: Final = {
     "calendar.person.subscribed": ("person", 0),
 }
 _FACTS: Final = (
+    "calendar.id",
     "calendar_id",
     "end_at",
+    "event.calendar_id",
     "event.id",
     "location_type",
     "start_at",

@@ -97,6 +97,7 @@ function phaseText(ballot, hasSetlist) {
 function hoursOf(ballot, zone) {
   if (ballot?.status === "prepared" && ballot.opens_at) return `Opens ${momentText(ballot.opens_at, zone)}`;
   if (ballot?.status === "open" && ballot.closes_at) return `Closes ${momentText(ballot.closes_at, zone)}`;
+  if (ballot?.reopens && ballot.opens_at) return `Opens again ${momentText(ballot.opens_at, zone)}`;
   if (ballot?.status === "closed" && ballot.closes_at) return `Closed ${momentText(ballot.closes_at, zone)}`;
   return "";
 }
