@@ -4,7 +4,7 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,19 +38,28 @@ def loop_nanoseconds() -> float:
 class CpuMeter:
     """Measures how much of a core some processes use from now on."""
 
-    def __init__(self, pids: Mapping[str, int]) -> None:
+    def __init__(self, pids: Mapping[str, Sequence[int]]) -> None:
+        """`pids` are those of a name's processes."""
         self._pids = pids
-        self._before = {name: _cpu_seconds(pid) for name, pid in pids.items()}
+        self._before = self._now()
 
     def seconds(self) -> dict[str, float]:
         """Seconds of a core since it was made, by name."""
-        return {name: _cpu_seconds(pid) - self._before[name] for name, pid in self._pids.items()}
+        return {name: now - self._before[name] for name, now in self._now().items()}
+
+    def _now(self) -> dict[str, float]:
+        return {name: sum(map(_cpu_seconds, pids)) for name, pids in self._pids.items()}
 
 
 def _cpu_seconds(pid: int) -> float:
     """User and system time of a process, all its threads. source    proc(5)"""
     words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def children_of(pid: int) -> list[int]:
+    """The processes that a process has started and that run now."""
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def _processor() -> str:
