@@ -23,7 +23,10 @@ from nats.errors import Error as NatsError
 from libs.eventlog.protocol import API, call, raise_error, reaching
 from libs.kernel.errors import Unavailable
 
-REDELIVERED_AFTER_SECONDS: Final = 15
+REDELIVERED_AFTER_SECONDS: Final = 8
+"""Longer than any piece is handed out ahead of its time; so late at most begins what a worker had
+when it died.
+"""
 UNACKNOWLEDGED_MAX: Final = 10_000
 PULL_SECONDS: Final = 10
 SILENCE_SECONDS_MAX: Final = PULL_SECONDS + 2
@@ -44,6 +47,11 @@ class Piece:
         """It is seen to. Should that get lost, it comes again. raises   Unavailable"""
         with reaching(TIMEOUT_SECONDS):
             await self._message.ack()
+
+    async def hand_back(self) -> None:
+        """Let another worker have it, or us again, at once. raises   Unavailable"""
+        with reaching(TIMEOUT_SECONDS):
+            await self._message.nak()
 
 
 class WorkQueue:

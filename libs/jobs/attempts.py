@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from libs.bus import Bus
 from libs.jobs.context import JobContext
+from libs.jobs.held import Task
 from libs.jobs.job import Job, Policy
 from libs.kernel.clock import Clock
 from libs.kernel.errors import BacklineError, RemoteProblem, Unavailable
@@ -89,7 +90,7 @@ class Attempt:
 
     def __init__(
         self,
-        piece: Mapping[str, Any],
+        task: Task,
         *,
         job: Job[Any] | None,
         service: str,
@@ -97,13 +98,10 @@ class Attempt:
         bus: Bus,
         clock: Clock,
     ) -> None:
-        """`piece` is the note that the run was handed out with; `job` is None when we have none of
-        its name.
-        """
-        self.run_id: str = piece["run_id"]
-        self.number: int = piece["attempt"]
+        """`job` is None when we have none of the task's name."""
+        self.run_id, self.number = task.key
         self.is_begun = False
-        self._job_name: str = piece["job"]
+        self._job_name = task.job
         self._job = job
         self._policy = _UNKNOWN if job is None else job.policy
         self._service = service

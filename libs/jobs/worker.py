@@ -18,6 +18,7 @@ from libs.bus import Bus
 from libs.eventlog.membership import Membership
 from libs.eventlog.work import Piece, WorkQueue
 from libs.jobs.attempts import Attempt, Scheduler
+from libs.jobs.held import HELD_MAX, Held, Key, Task
 from libs.jobs.job import Job
 from libs.kernel.clock import Clock, system_clock
 from libs.kernel.errors import RemoteProblem, Unavailable
@@ -79,8 +80,14 @@ class Worker:
         self._members: frozenset[str] = frozenset()
         self._is_member = asyncio.Event()
         self._attempts: dict[tuple[str, int], Attempt] = {}
+        self._held = Held(clock, self._has_place)
         self._missed: dict[str, float] = {}
         self._running = metrics.JOBS_RUNNING.labels(service)
+
+    @property
+    def holds(self) -> int:
+        """How many tasks it has ahead of their time, or has no place for."""
+        return len(self._held)
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Work until cancelled; then hand back what is under way.
@@ -92,10 +99,11 @@ class Worker:
             tasks.create_task(self._register())
             tasks.create_task(self._watch())
             tasks.create_task(self._see_to_the_dead())
+            tasks.create_task(self._held.run(partial(self._begin, tasks)))
             await self._is_member.wait()
             while True:
                 try:
-                    await self._queue.read(ready, self._room, partial(self._take, tasks))
+                    await self._queue.read(ready, self._room, self._take)
                 except Unavailable as error:
                     logger.warning("Work has to be asked for anew.", extra={"detail": str(error)})
                 await asyncio.sleep(PAUSE_SECONDS)
@@ -125,28 +133,34 @@ class Worker:
     # ------------------------------------------------------------------ taking
 
     def _room(self) -> int:
-        return self._attempts_max - len(self._attempts)
+        return min(self._attempts_max - len(self._attempts), HELD_MAX - len(self._held))
 
-    def _take(self, tasks: asyncio.TaskGroup, piece: Piece) -> None:
-        note = orjson.loads(piece.body)
-        key = (note["run_id"], note["attempt"])
-        if key in self._attempts:
-            return  # It took us long to begin, and it has come again.
-        attempt = self._attempts[key] = Attempt(
-            note,
-            job=self._jobs.get(note["job"]),
+    def _has_place(self) -> bool:
+        return len(self._attempts) < self._attempts_max
+
+    def _take(self, piece: Piece) -> None:
+        task = Task.read(piece)
+        if task.key not in self._attempts:  # Otherwise it took us long to begin it.
+            self._held.put(task)
+        self._queue.wake()
+
+    def _begin(self, tasks: asyncio.TaskGroup, task: Task) -> None:
+        attempt = self._attempts[task.key] = Attempt(
+            task,
+            job=self._jobs.get(task.job),
             service=self._service,
             worker=self._member,
             bus=self._bus,
             clock=self._clock,
         )
         self._running.set(len(self._attempts))
-        work = tasks.create_task(self._work(attempt, piece))
-        work.add_done_callback(lambda _: self._leave(key))
+        work = tasks.create_task(self._work(attempt, task.piece))
+        work.add_done_callback(lambda _: self._leave(task.key))
 
-    def _leave(self, key: tuple[str, int]) -> None:
+    def _leave(self, key: Key) -> None:
         del self._attempts[key]
         self._running.set(len(self._attempts))
+        self._held.look()
         self._queue.wake()
 
     async def _work(self, attempt: Attempt, piece: Piece) -> None:

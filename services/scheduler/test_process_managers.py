@@ -33,7 +33,7 @@ from libs.kernel.messages import Event, registry
 from libs.kernel.reactions import Cancel, HandOut, Reaction, Schedule, Send, TakeBack
 from libs.kernel.recorded import Recorded
 from libs.testkit.spec import NOW
-from services.scheduler.process_managers import process_managers
+from services.scheduler.process_managers import AHEAD, process_managers
 
 S, R = "nightly", "run_1"
 SOON = NOW + timedelta(minutes=1)
@@ -116,7 +116,8 @@ PLANNED = RunScheduled(
 
 
 def handed_out(attempt: int) -> HandOut:
-    return HandOut("toy", R, SOON, {"run_id": R, "job": "toy.draw", "attempt": attempt})
+    note = {"run_id": R, "job": "toy.draw", "attempt": attempt, "at": SOON.isoformat()}
+    return HandOut("toy", R, SOON - AHEAD, note)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +128,7 @@ def handed_out(attempt: int) -> HandOut:
         (RunRetried(run_id=R, job="toy.draw", attempt=3, at=SOON, by_hand=False), 3),
     ],
 )
-def test_hands_a_run_to_the_jobs_own_service_at_its_time(event: Event, attempt: int) -> None:
+def test_hands_a_run_to_the_jobs_own_service_ahead_of_its_time(event: Event, attempt: int) -> None:
     assert reactions(event) == [handed_out(attempt)]
 
 

@@ -97,9 +97,7 @@ def _begun(notes: Path) -> Begun:
     return [(schedule_id, float(at) - float(due)) for schedule_id, due, at in words]
 
 
-async def _put(
-    stack: BenchStack, count: int, seconds: float
-) -> tuple[set[str], float, datetime]:
+async def _put(stack: BenchStack, count: int, seconds: float) -> tuple[set[str], float, datetime]:
     """Put the schedules, and wait until all of them are pending.
 
     returns   their ids, how many seconds the putting took, and when the first of them is due

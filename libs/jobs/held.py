@@ -1,0 +1,141 @@
+"""What a worker holds: tasks that were handed out ahead of their time, or that it has no place for.
+
+Tasks whose times are close together begin together, so that the scheduler can record their
+beginnings in one commit. What is due and finds no place within a moment is handed back: another
+worker may have one.
+"""
+
+import asyncio
+import logging
+import math
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Never
+
+import orjson
+
+from libs.eventlog.work import Piece
+from libs.kernel.clock import Clock
+from libs.kernel.errors import Unavailable
+
+HELD_MAX: Final = 4096
+TOGETHER_SECONDS: Final = 0.05
+"""Times within the same twentieth of a second are taken for one: the end of it."""
+PATIENCE_SECONDS: Final = 0.5
+HAND_BACK_SECONDS: Final = 2.0
+
+Key = tuple[str, int]
+"""An attempt: (run, number)."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """An attempt that a worker may begin. `at` is its time, in seconds since 1970."""
+
+    key: Key
+    job: str
+    at: float
+    piece: Piece
+
+    @classmethod
+    def read(cls, piece: Piece) -> "Task":
+        """The note that a run was handed out with."""
+        note = orjson.loads(piece.body)
+        at = datetime.fromisoformat(note["at"]).timestamp() if "at" in note else 0.0
+        return cls((note["run_id"], note["attempt"]), note["job"], at, piece)
+
+
+class Held:
+    """The tasks that a worker holds."""
+
+    def __init__(self, clock: Clock, has_place: Callable[[], bool]) -> None:
+        """`has_place` says whether one more attempt may begin now."""
+        self._clock = clock
+        self._has_place = has_place
+        self._ahead: dict[int, list[Task]] = {}  # By the number of their twentieth of a second.
+        self._due: deque[tuple[float, Task]] = deque()  # With the time until which they wait.
+        self._keys: set[Key] = set()
+        self._woken = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def put(self, task: Task) -> None:
+        """Hold a task until it may begin. One that is held already was delivered again."""
+        if task.key in self._keys:
+            return
+        self._keys.add(task.key)
+        if task.at <= self._now():
+            self._fall_due([task])
+        else:
+            self._ahead.setdefault(math.ceil(task.at / TOGETHER_SECONDS), []).append(task)
+        self.look()
+
+    def look(self) -> None:
+        """There may be a place for what is due."""
+        self._woken.set()
+
+    async def run(self, begin: Callable[[Task], None]) -> Never:
+        """Begin what is due while there are places for it. When cancelled, hand everything back.
+
+        begin   takes a task, and with it a place
+        """
+        try:
+            while True:
+                self._woken.clear()
+                self._take_turn(begin)
+                await self._hand_back_overdue()
+                await self._wait()
+        finally:
+            left = [task for tasks in self._ahead.values() for task in tasks]
+            left += [task for _, task in self._due]
+            try:
+                async with asyncio.timeout(HAND_BACK_SECONDS):
+                    for task in left:
+                        await _hand_back(task)
+            except TimeoutError:
+                logger.warning("Work could not be handed back; it comes again by itself.")
+
+    def _take_turn(self, begin: Callable[[Task], None]) -> None:
+        now = self._now()
+        for number in [each for each in self._ahead if each * TOGETHER_SECONDS <= now]:
+            self._fall_due(self._ahead.pop(number))
+        while self._due and self._has_place():
+            _, task = self._due.popleft()
+            self._keys.discard(task.key)
+            begin(task)
+
+    def _fall_due(self, tasks: list[Task]) -> None:
+        until = asyncio.get_running_loop().time() + PATIENCE_SECONDS
+        self._due.extend((until, task) for task in tasks)
+
+    async def _hand_back_overdue(self) -> None:
+        while self._due and self._due[0][0] <= asyncio.get_running_loop().time():
+            _, task = self._due.popleft()
+            self._keys.discard(task.key)
+            await _hand_back(task)
+
+    async def _wait(self) -> None:
+        """Until a task falls due, has waited for long enough, or somebody has us look."""
+        seconds = [number * TOGETHER_SECONDS - self._now() for number in self._ahead]
+        if self._due:
+            seconds.append(self._due[0][0] - asyncio.get_running_loop().time())
+        try:
+            async with asyncio.timeout(max(0.0, min(seconds)) if seconds else None):
+                await self._woken.wait()
+        except TimeoutError:
+            pass
+
+    def _now(self) -> float:
+        return self._clock().timestamp()
+
+
+async def _hand_back(task: Task) -> None:
+    try:
+        await task.piece.hand_back()
+    except Unavailable as error:  # Then it comes again by itself, a little later.
+        logger.warning("Work was not handed back.", extra={"detail": str(error)})
