@@ -1,6 +1,6 @@
 """Work that one service hands to the workers of another, each piece to one of them.
 
-    job.<giver>.<service>.work.<service>.<key>   a piece of work, as it fell due
+    job.<giver>.<service>.work.<service>.<key>   work, as `libs.eventlog.agenda` hands it out
 
 All workers of a service share one durable consumer: JetStream gives each message to one of them,
 and to another when nobody has acknowledged it after REDELIVERED_AFTER_SECONDS. Whoever takes a

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from libs.bus import Bus
 from libs.jobs.context import JobContext
-from libs.jobs.held import Task
+from libs.jobs.held import Key
 from libs.jobs.job import Job, Policy
 from libs.kernel.clock import Clock
 from libs.kernel.errors import BacklineError, RemoteProblem, Unavailable
@@ -90,7 +90,8 @@ class Attempt:
 
     def __init__(
         self,
-        task: Task,
+        key: Key,
+        job_name: str,
         *,
         job: Job[Any] | None,
         service: str,
@@ -98,10 +99,10 @@ class Attempt:
         bus: Bus,
         clock: Clock,
     ) -> None:
-        """`job` is None when we have none of the task's name."""
-        self.run_id, self.number = task.key
+        """`job` is None when we have none of its name."""
+        self.run_id, self.number = key
         self.is_begun = False
-        self._job_name = task.job
+        self._job_name = job_name
         self._job = job
         self._policy = _UNKNOWN if job is None else job.policy
         self._service = service

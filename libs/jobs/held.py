@@ -12,13 +12,14 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Never
+from typing import Any, Final, Never
 
 import orjson
 
 from libs.eventlog.work import Piece
 from libs.kernel.clock import Clock
 from libs.kernel.errors import Unavailable
+from libs.telemetry.names import TRACEPARENT
 
 HELD_MAX: Final = 4096
 TOGETHER_SECONDS: Final = 0.05
@@ -32,21 +33,62 @@ Key = tuple[str, int]
 logger = logging.getLogger(__name__)
 
 
+class Page:
+    """What a worker was given at once: some tasks, acknowledged together once each is seen to."""
+
+    def __init__(self, piece: Piece) -> None:
+        self._piece = piece
+        notes = orjson.loads(piece.body)
+        if isinstance(notes, dict):  # Handed out alone, as all were at first.
+            notes = [{"trace": piece.headers.get(TRACEPARENT, ""), **notes}]
+        self.tasks = [_task(note, self) for note in notes]
+        self._open = len(self.tasks)
+        self._is_left = False
+
+    async def settle(self) -> None:
+        """One of its tasks is seen to: it has begun, or is not ours to begin."""
+        self._open -= 1
+        if self._open or self._is_left:
+            return
+        try:
+            await self._piece.acknowledge()
+        except Unavailable as error:  # Then it comes again, and none of it is ours to begin.
+            logger.warning("Work was not acknowledged.", extra={"detail": str(error)})
+
+    def leave(self) -> None:
+        """One of its tasks is not seen to here: the page is to come again."""
+        self._is_left = True
+
+    async def hand_back(self) -> None:
+        """Have it come again at once, here or elsewhere. What has begun of it refuses to."""
+        if self._is_left:
+            return
+        self._is_left = True
+        try:
+            await self._piece.hand_back()
+        except Unavailable as error:  # Then it comes again by itself, a little later.
+            logger.warning("Work was not handed back.", extra={"detail": str(error)})
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
-    """An attempt that a worker may begin. `at` is its time, in seconds since 1970."""
+    """An attempt that a worker may begin.
+
+    at     its time, in seconds since 1970
+    trace  the `traceparent` of what handed it out, or nothing
+    page   with which it came
+    """
 
     key: Key
     job: str
     at: float
-    piece: Piece
+    trace: str
+    page: Page
 
-    @classmethod
-    def read(cls, piece: Piece) -> "Task":
-        """The note that a run was handed out with."""
-        note = orjson.loads(piece.body)
-        at = datetime.fromisoformat(note["at"]).timestamp() if "at" in note else 0.0
-        return cls((note["run_id"], note["attempt"]), note["job"], at, piece)
+
+def _task(note: dict[str, Any], page: Page) -> Task:
+    at = datetime.fromisoformat(note["at"]).timestamp() if "at" in note else 0.0
+    return Task((note["run_id"], note["attempt"]), note["job"], at, note.get("trace", ""), page)
 
 
 class Held:
@@ -64,9 +106,15 @@ class Held:
     def __len__(self) -> int:
         return len(self._keys)
 
+    @property
+    def due(self) -> int:
+        """How many of them have no place."""
+        return len(self._due)
+
     def put(self, task: Task) -> None:
-        """Hold a task until it may begin. One that is held already was delivered again."""
+        """Hold a task until it may begin. One that is held already was handed out again."""
         if task.key in self._keys:
+            task.page.leave()
             return
         self._keys.add(task.key)
         if task.at <= self._now():
@@ -96,7 +144,7 @@ class Held:
             try:
                 async with asyncio.timeout(HAND_BACK_SECONDS):
                     for task in left:
-                        await _hand_back(task)
+                        await task.page.hand_back()
             except TimeoutError:
                 logger.warning("Work could not be handed back; it comes again by itself.")
 
@@ -117,7 +165,7 @@ class Held:
         while self._due and self._due[0][0] <= asyncio.get_running_loop().time():
             _, task = self._due.popleft()
             self._keys.discard(task.key)
-            await _hand_back(task)
+            await task.page.hand_back()
 
     async def _wait(self) -> None:
         """Until a task falls due, has waited for long enough, or somebody has us look."""
@@ -132,10 +180,3 @@ class Held:
 
     def _now(self) -> float:
         return self._clock().timestamp()
-
-
-async def _hand_back(task: Task) -> None:
-    try:
-        await task.piece.hand_back()
-    except Unavailable as error:  # Then it comes again by itself, a little later.
-        logger.warning("Work was not handed back.", extra={"detail": str(error)})

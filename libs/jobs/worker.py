@@ -15,10 +15,11 @@ import orjson
 from nats.aio.client import Client
 
 from libs.bus import Bus
+from libs.eventlog.agenda import PAGE_PIECES_MAX
 from libs.eventlog.membership import Membership
 from libs.eventlog.work import Piece, WorkQueue
 from libs.jobs.attempts import Attempt, Scheduler
-from libs.jobs.held import HELD_MAX, Held, Key, Task
+from libs.jobs.held import HELD_MAX, Held, Key, Page, Task
 from libs.jobs.job import Job
 from libs.kernel.clock import Clock, system_clock
 from libs.kernel.errors import RemoteProblem, Unavailable
@@ -26,7 +27,6 @@ from libs.kernel.ids import derive_id, new_id
 from libs.kernel.messages import Command, registry
 from libs.kernel.slots import owner_of, slot_of
 from libs.telemetry import metrics
-from libs.telemetry.names import TRACEPARENT
 
 GIVER: Final = "scheduler"
 ATTEMPTS_AT_ONCE_MAX: Final = 32
@@ -133,20 +133,25 @@ class Worker:
     # ------------------------------------------------------------------ taking
 
     def _room(self) -> int:
-        return min(self._attempts_max - len(self._attempts), HELD_MAX - len(self._held))
+        """How many pages we could take now, whether they are full and due or not."""
+        places = self._attempts_max - len(self._attempts) - self._held.due
+        return min(-(-places // PAGE_PIECES_MAX), (HELD_MAX - len(self._held)) // PAGE_PIECES_MAX)
 
     def _has_place(self) -> bool:
         return len(self._attempts) < self._attempts_max
 
     def _take(self, piece: Piece) -> None:
-        task = Task.read(piece)
-        if task.key not in self._attempts:  # Otherwise it took us long to begin it.
-            self._held.put(task)
+        for task in Page(piece).tasks:
+            if task.key in self._attempts:  # It took us long, and has come again.
+                task.page.leave()
+            else:
+                self._held.put(task)
         self._queue.wake()
 
     def _begin(self, tasks: asyncio.TaskGroup, task: Task) -> None:
         attempt = self._attempts[task.key] = Attempt(
-            task,
+            task.key,
+            task.job,
             job=self._jobs.get(task.job),
             service=self._service,
             worker=self._member,
@@ -154,7 +159,7 @@ class Worker:
             clock=self._clock,
         )
         self._running.set(len(self._attempts))
-        work = tasks.create_task(self._work(attempt, task.piece))
+        work = tasks.create_task(self._work(attempt, task))
         work.add_done_callback(lambda _: self._leave(task.key))
 
     def _leave(self, key: Key) -> None:
@@ -163,23 +168,16 @@ class Worker:
         self._held.look()
         self._queue.wake()
 
-    async def _work(self, attempt: Attempt, piece: Piece) -> None:
-        trace = piece.headers.get(TRACEPARENT, "")
+    async def _work(self, attempt: Attempt, task: Task) -> None:
         try:
-            started = await attempt.begin(trace)
-        except RemoteProblem:  # It is not acknowledged, and so comes again.
+            started = await attempt.begin(task.trace)
+        except RemoteProblem:
+            task.page.leave()
             logger.exception("A run cannot be begun.", extra={"run_id": attempt.run_id})
             return
-        await self._acknowledge(piece)
+        await task.page.settle()
         if started is not None:
-            await attempt.go(started, trace)
-
-    @staticmethod
-    async def _acknowledge(piece: Piece) -> None:
-        try:
-            await piece.acknowledge()
-        except Unavailable as error:  # Then it comes again, and is not ours to begin any more.
-            logger.warning("Work was not acknowledged.", extra={"detail": str(error)})
+            await attempt.go(started, task.trace)
 
     # ------------------------------------------------------------------ watching over
 

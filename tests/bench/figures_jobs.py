@@ -57,7 +57,7 @@ async def lateness(*, quick: bool) -> Figure:
         await asyncio.sleep((first - datetime.now(UTC)).total_seconds())
         meter = stack.cpu_meter()
         async with asyncio.timeout(seconds + LATE_SECONDS_MAX):
-            while len({schedule_id for schedule_id, _ in _begun(notes)}) < count:
+            while len({schedule_id for schedule_id, _ in _begun(notes)}) < count:  # noqa: ASYNC110
                 await asyncio.sleep(LOOK_SECONDS)
         used = meter.seconds()
         await asyncio.sleep(STRAGGLERS_SECONDS)
