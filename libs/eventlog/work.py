@@ -24,9 +24,7 @@ from libs.eventlog.protocol import API, call, raise_error, reaching
 from libs.kernel.errors import Unavailable
 
 REDELIVERED_AFTER_SECONDS: Final = 8
-"""Longer than any piece is handed out ahead of its time; so late at most begins what a worker had
-when it died.
-"""
+"""After it was given to a worker that neither acknowledges nor keeps it."""
 UNACKNOWLEDGED_MAX: Final = 10_000
 PULL_SECONDS: Final = 10
 SILENCE_SECONDS_MAX: Final = PULL_SECONDS + 2
@@ -47,6 +45,11 @@ class Piece:
         """It is seen to. Should that get lost, it comes again. raises   Unavailable"""
         with reaching(TIMEOUT_SECONDS):
             await self._message.ack()
+
+    async def keep(self) -> None:
+        """It is not forgotten: it is not to come again yet. raises   Unavailable"""
+        with reaching(TIMEOUT_SECONDS):
+            await self._message.in_progress()
 
     async def hand_back(self) -> None:
         """Let another worker have it, or us again, at once. raises   Unavailable"""

@@ -18,7 +18,7 @@ from libs.jobs.held import Key
 from libs.jobs.job import Job, Policy
 from libs.kernel.clock import Clock
 from libs.kernel.errors import BacklineError, RemoteProblem, Unavailable
-from libs.kernel.ids import derive_id
+from libs.kernel.ids import derive_id, new_id
 from libs.kernel.messages import service_caller
 from libs.telemetry import edge_span, inject, metrics
 
@@ -126,9 +126,10 @@ class Attempt:
             "timeout_seconds": self._policy.timeout_seconds,
             "trace": inject() or trace,
         }
-        command_id = derive_id("start", self.run_id, str(self.number), self._worker)
         try:
-            started = await self._scheduler.send("start-run", args, command_id=command_id)
+            # Not by a derived id, whose answer would be remembered: what was handed out again
+            # after it has ended is to be refused.
+            started = await self._scheduler.send("start-run", args, command_id=new_id())
         except RemoteProblem as refusal:
             if refusal.document.get("kind") not in _ANSWERS_NO:
                 raise

@@ -26,6 +26,7 @@ TOGETHER_SECONDS: Final = 0.05
 """Times within the same twentieth of a second are taken for one: the end of it."""
 PATIENCE_SECONDS: Final = 0.5
 HAND_BACK_SECONDS: Final = 2.0
+KEEP_SECONDS: Final = 2.5
 
 Key = tuple[str, int]
 """An attempt: (run, number)."""
@@ -44,6 +45,7 @@ class Page:
         self.tasks = [_task(note, self) for note in notes]
         self._open = len(self.tasks)
         self._is_left = False
+        self._kept_at = asyncio.get_running_loop().time()
 
     async def settle(self) -> None:
         """One of its tasks is seen to: it has begun, or is not ours to begin."""
@@ -54,6 +56,22 @@ class Page:
             await self._piece.acknowledge()
         except Unavailable as error:  # Then it comes again, and none of it is ours to begin.
             logger.warning("Work was not acknowledged.", extra={"detail": str(error)})
+
+    @property
+    def is_open(self) -> bool:
+        """Whether some of its tasks are to be seen to here."""
+        return self._open > 0 and not self._is_left
+
+    async def keep(self) -> None:
+        """See to it that it does not come again while we have it."""
+        now = asyncio.get_running_loop().time()
+        if now - self._kept_at < KEEP_SECONDS:
+            return
+        self._kept_at = now
+        try:
+            await self._piece.keep()
+        except Unavailable as error:  # Then it comes again, and is refused or begins elsewhere.
+            logger.warning("Work was not kept.", extra={"detail": str(error)})
 
     def leave(self) -> None:
         """One of its tasks is not seen to here: the page is to come again."""

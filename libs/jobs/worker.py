@@ -81,6 +81,7 @@ class Worker:
         self._is_member = asyncio.Event()
         self._attempts: dict[tuple[str, int], Attempt] = {}
         self._held = Held(clock, self._has_place)
+        self._pages: list[Page] = []
         self._missed: dict[str, float] = {}
         self._running = metrics.JOBS_RUNNING.labels(service)
 
@@ -103,7 +104,7 @@ class Worker:
             await self._is_member.wait()
             while True:
                 try:
-                    await self._queue.read(ready, self._room, self._take)
+                    await self._queue.read(ready, self._room, partial(self._take, tasks))
                 except Unavailable as error:
                     logger.warning("Work has to be asked for anew.", extra={"detail": str(error)})
                 await asyncio.sleep(PAUSE_SECONDS)
@@ -140,12 +141,17 @@ class Worker:
     def _has_place(self) -> bool:
         return len(self._attempts) < self._attempts_max
 
-    def _take(self, piece: Piece) -> None:
-        for task in Page(piece).tasks:
-            if task.key in self._attempts:  # It took us long, and has come again.
-                task.page.leave()
-            else:
+    def _take(self, tasks: asyncio.TaskGroup, piece: Piece) -> None:
+        page = Page(piece)
+        self._pages.append(page)
+        for task in page.tasks:
+            attempt = self._attempts.get(task.key)
+            if attempt is None:
                 self._held.put(task)
+            elif attempt.is_begun:
+                tasks.create_task(page.settle())
+            else:  # It takes us long, and has come again.
+                page.leave()
         self._queue.wake()
 
     def _begin(self, tasks: asyncio.TaskGroup, task: Task) -> None:
@@ -182,9 +188,12 @@ class Worker:
     # ------------------------------------------------------------------ watching over
 
     async def _watch(self) -> None:
-        """Ask now and then of each attempt whether it is to go on."""
+        """Keep what was given to us, and ask of each attempt whether it is to go on."""
         while True:
             await asyncio.sleep(CHECK_SECONDS)
+            self._pages = [page for page in self._pages if page.is_open]
+            for page in self._pages:
+                await page.keep()
             under_way = [each for each in self._attempts.values() if each.is_begun]
             await asyncio.gather(*(attempt.check() for attempt in under_way))
 

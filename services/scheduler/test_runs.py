@@ -157,6 +157,11 @@ def test_refuses_a_second_worker_whatever_became_of_the_attempt(given: tuple[Any
     spec.given(*given).when(start(1, "w_2")).then_rejected(RunNotStartable)
 
 
+@pytest.mark.parametrize("given", [WAITING, PARKED, DONE, (*RUNNING, CANCELLED)])
+def test_refuses_its_own_worker_when_the_attempt_has_ended(given: tuple[Any, ...]) -> None:
+    spec.given(*given).when(start(), command_id="again").then_rejected(RunNotStartable)
+
+
 def test_begins_the_next_attempt_when_one_has_failed() -> None:
     spec.given(*WAITING).when(start(2, "w_2"), at=SOON).then(started(2, "w_2"))
     spec.given(PLANNED).when(start(2)).then_rejected(RunNotStartable)

@@ -1,7 +1,7 @@
 """A worker with one job, which notes when it begins: `python -m tests.bench.probe FILE`.
 
-Each line of the file is a beginning: the id of the schedule, its time and that of the job's first
-line, both in seconds since 1970.
+Each line of the file is a beginning: the id of the schedule, the number of the attempt, the time it
+was scheduled for and that of the job's first line, both in seconds since 1970.
 """
 
 import sys
@@ -37,8 +37,8 @@ async def main(path: Path) -> None:
 
         async def probe(_: Nothing, context: JobContext) -> None:
             """Note when it begins."""
-            now = time.time()
-            notes.write(f"{context.schedule_id} {context.occurrence.timestamp()} {now}\n")
+            due, now = context.occurrence.timestamp(), time.time()
+            notes.write(f"{context.schedule_id} {context.attempt} {due} {now}\n")
 
         job: Job[Any] = Job(JOB, Nothing, probe)
         worker = Worker(service=SERVICE, jobs=[job], client=client, attempts_max=ATTEMPTS_AT_ONCE)

@@ -231,8 +231,8 @@ def _on_worker(
 
 
 def _start(command: StartRun, run: Run) -> list[RunEvent]:
-    if run.attempt == command.attempt and run.worker == command.worker:
-        return []
+    if _is_under_way(command.attempt, run) and run.worker == command.worker:
+        return []  # It has not heard that it may, and asks again.
     may_begin = run.status in {RunStatus.SCHEDULED, RunStatus.WAITING}
     if not may_begin or command.attempt != run.attempt + 1:
         raise RunNotStartable
