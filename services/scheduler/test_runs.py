@@ -50,7 +50,7 @@ from contracts.scheduler_runs import (
 )
 from libs.testkit.spec import NOW, ORIGIN, DeciderSpec
 from services.scheduler.domain import ROSTER, RUN
-from services.scheduler.domain.runs import LOSSES_MAX
+from services.scheduler.domain.runs import LOSSES_MAX, RETRIED_WITHIN
 
 spec = DeciderSpec(RUN, replace(ORIGIN, actor="svc_toy", roles=("service",)))
 
@@ -294,6 +294,8 @@ def test_is_handed_out_again_when_it_is_overdue() -> None:
 
 def test_is_not_retried_when_it_has_succeeded_or_goes_on() -> None:
     spec.given(*DONE).when(RetryRun(run_id="r")).then_rejected(RunHasEnded)
+    late = NOW + RETRIED_WITHIN + timedelta(minutes=2)
+    spec.given(PLANNED, CANCELLED).when(RetryRun(run_id="r"), at=late).then_rejected(RunHasEnded)
     spec.given(*RUNNING).when(RetryRun(run_id="r")).then_rejected(RunHasBegun)
 
 
