@@ -2,8 +2,6 @@
 
     sched.<service>.<key>   the schedule: what to send, and when
     due.<service>.<key>     what it becomes
-    job.<service>.<other>.<key>
-                            what it becomes when it is work for another (`libs.eventlog.work`)
 
 A schedule survives every restart, ours and the server's; one whose time has passed meanwhile is
 sent at once. Seldom, when the server is killed while it sends, one comes twice: whoever receives it
@@ -76,7 +74,6 @@ class Schedules:
         self._stream = f"SCHED_{service.upper()}"
         self._schedules = f"sched.{service}."
         self._due = f"due.{service}."
-        self._job = f"job.{service}."
 
     async def at(
         self,
@@ -86,7 +83,6 @@ class Schedules:
         *,
         headers: Mapping[str, str] | None = None,
         asked: Asked | None = None,
-        worker: str | None = None,
     ) -> None:
         """Send a message at a time; at once when it has passed. Replaces what the key had before.
 
@@ -95,12 +91,11 @@ class Schedules:
         when     with its offset
         headers  go along with the message (`traceparent`)
         asked    by what; None replaces whatever there is
-        worker   the service that it is for; None for our own
         raises   Unavailable: it may then have been made all the same, and can be made again
         """
         instructions = {
             SCHEDULE: f"@at {_timestamp(when)}",
-            TARGET: (self._due if worker is None else f"{self._job}{worker}.") + _checked(key),
+            TARGET: self._due + _checked(key),
             TARGET_TTL: DUE_TTL,
             ROLLUP: "sub",
         }

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+import orjson
 import pytest
 from nats.aio.client import Client
 
 from libs.chassis.prepare import prepare
 from libs.eventlog import work
-from libs.eventlog.schedules import Schedules
+from libs.eventlog.agenda import Agenda
 from libs.eventlog.work import Piece, WorkQueue
+from libs.kernel.clock import system_clock
 from libs.testkit.stack import TEST_SERVICES, RunningNats, running_nats
 from libs.testkit.waiting import eventually
 
@@ -37,8 +39,8 @@ class Taker:
     done: int = 0
 
     @property
-    def bodies(self) -> list[bytes]:
-        return [piece.body for piece in self.taken]
+    def keys(self) -> list[str]:
+        return [note["key"] for piece in self.taken for note in orjson.loads(piece.body)]
 
     @asynccontextmanager
     async def taking(self) -> AsyncIterator[None]:
@@ -63,9 +65,9 @@ class Taker:
 
 async def hand_out(server: RunningNats, *keys: str) -> None:
     client = await server.connect("scheduler")
-    schedules = Schedules(client, "scheduler")
+    agenda = Agenda(client, "scheduler", system_clock)
     for key in keys:
-        await schedules.at(key, datetime.now(UTC), key.encode(), worker="toy")
+        await agenda.enter("toy", datetime.now(UTC), {"key": key})
     await client.close()
 
 
@@ -88,8 +90,8 @@ async def test_gives_each_piece_to_one_of_the_workers(server: RunningNats) -> No
                 return sum(len(taker.taken) for taker in takers) >= 8
 
             await eventually(have_all)
-    bodies = [body for taker in takers for body in taker.bodies]
-    assert sorted(bodies) == [f"k{number}".encode() for number in range(8)]
+    keys = [key for taker in takers for key in taker.keys]
+    assert sorted(keys) == [f"k{number}" for number in range(8)]
 
 
 async def test_takes_no_more_than_there_is_room_for(server: RunningNats) -> None:
@@ -112,11 +114,24 @@ async def test_comes_again_when_nobody_has_acknowledged_it(
         taker = Taker(lost)
         async with taker.taking():
             await hand_out(server, "a")
-            await eventually(lambda: taker.bodies == [b"a"])
+            await eventually(lambda: taker.keys == ["a"])
     async with queue(server) as other:
         taker = Taker(other)
         async with taker.taking():
-            await eventually(lambda: taker.bodies == [b"a"])
+            await eventually(lambda: taker.keys == ["a"])
+
+
+async def test_comes_again_at_once_when_it_is_handed_back(server: RunningNats) -> None:
+    async with queue(server) as one, queue(server) as other:
+        first, second = Taker(one), Taker(other)
+        async with first.taking():
+            await hand_out(server, "a")
+            await eventually(lambda: first.keys == ["a"])
+        async with second.taking():
+            await asyncio.sleep(0.5)
+            assert second.keys == []
+            await first.taken[0].hand_back()
+            await eventually(lambda: second.keys == ["a"])
 
 
 async def test_is_refused_to_services_it_is_not_for(server: RunningNats) -> None:

@@ -1,6 +1,6 @@
 """Work that one service hands to the workers of another, each piece to one of them.
 
-    job.<giver>.<service>.work.<service>.<key>   a piece of work, as it fell due
+    job.<giver>.<service>.work.<service>.<key>   work, as `libs.eventlog.agenda` hands it out
 
 All workers of a service share one durable consumer: JetStream gives each message to one of them,
 and to another when nobody has acknowledged it after REDELIVERED_AFTER_SECONDS. Whoever takes a
@@ -23,7 +23,8 @@ from nats.errors import Error as NatsError
 from libs.eventlog.protocol import API, call, raise_error, reaching
 from libs.kernel.errors import Unavailable
 
-REDELIVERED_AFTER_SECONDS: Final = 15
+REDELIVERED_AFTER_SECONDS: Final = 8
+"""After it was given to a worker that neither acknowledges nor keeps it."""
 UNACKNOWLEDGED_MAX: Final = 10_000
 PULL_SECONDS: Final = 10
 SILENCE_SECONDS_MAX: Final = PULL_SECONDS + 2
@@ -44,6 +45,16 @@ class Piece:
         """It is seen to. Should that get lost, it comes again. raises   Unavailable"""
         with reaching(TIMEOUT_SECONDS):
             await self._message.ack()
+
+    async def keep(self) -> None:
+        """It is not forgotten: it is not to come again yet. raises   Unavailable"""
+        with reaching(TIMEOUT_SECONDS):
+            await self._message.in_progress()
+
+    async def hand_back(self) -> None:
+        """Let another worker have it, or us again, at once. raises   Unavailable"""
+        with reaching(TIMEOUT_SECONDS):
+            await self._message.nak()
 
 
 class WorkQueue:

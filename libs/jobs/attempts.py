@@ -14,10 +14,11 @@ from pydantic import ValidationError
 
 from libs.bus import Bus
 from libs.jobs.context import JobContext
+from libs.jobs.held import Key
 from libs.jobs.job import Job, Policy
 from libs.kernel.clock import Clock
 from libs.kernel.errors import BacklineError, RemoteProblem, Unavailable
-from libs.kernel.ids import derive_id
+from libs.kernel.ids import derive_id, new_id
 from libs.kernel.messages import service_caller
 from libs.telemetry import edge_span, inject, metrics
 
@@ -89,7 +90,8 @@ class Attempt:
 
     def __init__(
         self,
-        piece: Mapping[str, Any],
+        key: Key,
+        job_name: str,
         *,
         job: Job[Any] | None,
         service: str,
@@ -97,13 +99,10 @@ class Attempt:
         bus: Bus,
         clock: Clock,
     ) -> None:
-        """`piece` is the note that the run was handed out with; `job` is None when we have none of
-        its name.
-        """
-        self.run_id: str = piece["run_id"]
-        self.number: int = piece["attempt"]
+        """`job` is None when we have none of its name."""
+        self.run_id, self.number = key
         self.is_begun = False
-        self._job_name: str = piece["job"]
+        self._job_name = job_name
         self._job = job
         self._policy = _UNKNOWN if job is None else job.policy
         self._service = service
@@ -127,9 +126,10 @@ class Attempt:
             "timeout_seconds": self._policy.timeout_seconds,
             "trace": inject() or trace,
         }
-        command_id = derive_id("start", self.run_id, str(self.number), self._worker)
         try:
-            started = await self._scheduler.send("start-run", args, command_id=command_id)
+            # Not by a derived id, whose answer would be remembered: what was handed out again
+            # after it has ended is to be refused.
+            started = await self._scheduler.send("start-run", args, command_id=new_id())
         except RemoteProblem as refusal:
             if refusal.document.get("kind") not in _ANSWERS_NO:
                 raise

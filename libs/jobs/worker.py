@@ -15,9 +15,11 @@ import orjson
 from nats.aio.client import Client
 
 from libs.bus import Bus
+from libs.eventlog.agenda import PAGE_PIECES_MAX
 from libs.eventlog.membership import Membership
 from libs.eventlog.work import Piece, WorkQueue
 from libs.jobs.attempts import Attempt, Scheduler
+from libs.jobs.held import HELD_MAX, Held, Key, Page, Task
 from libs.jobs.job import Job
 from libs.kernel.clock import Clock, system_clock
 from libs.kernel.errors import RemoteProblem, Unavailable
@@ -25,7 +27,6 @@ from libs.kernel.ids import derive_id, new_id
 from libs.kernel.messages import Command, registry
 from libs.kernel.slots import owner_of, slot_of
 from libs.telemetry import metrics
-from libs.telemetry.names import TRACEPARENT
 
 GIVER: Final = "scheduler"
 ATTEMPTS_AT_ONCE_MAX: Final = 32
@@ -79,8 +80,15 @@ class Worker:
         self._members: frozenset[str] = frozenset()
         self._is_member = asyncio.Event()
         self._attempts: dict[tuple[str, int], Attempt] = {}
+        self._held = Held(clock, self._has_place)
+        self._pages: list[Page] = []
         self._missed: dict[str, float] = {}
         self._running = metrics.JOBS_RUNNING.labels(service)
+
+    @property
+    def holds(self) -> int:
+        """How many tasks it has ahead of their time, or has no place for."""
+        return len(self._held)
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Work until cancelled; then hand back what is under way.
@@ -92,6 +100,7 @@ class Worker:
             tasks.create_task(self._register())
             tasks.create_task(self._watch())
             tasks.create_task(self._see_to_the_dead())
+            tasks.create_task(self._held.run(partial(self._begin, tasks)))
             await self._is_member.wait()
             while True:
                 try:
@@ -125,54 +134,66 @@ class Worker:
     # ------------------------------------------------------------------ taking
 
     def _room(self) -> int:
-        return self._attempts_max - len(self._attempts)
+        """How many pages we could take now, whether they are full and due or not."""
+        places = self._attempts_max - len(self._attempts) - self._held.due
+        return min(-(-places // PAGE_PIECES_MAX), (HELD_MAX - len(self._held)) // PAGE_PIECES_MAX)
+
+    def _has_place(self) -> bool:
+        return len(self._attempts) < self._attempts_max
 
     def _take(self, tasks: asyncio.TaskGroup, piece: Piece) -> None:
-        note = orjson.loads(piece.body)
-        key = (note["run_id"], note["attempt"])
-        if key in self._attempts:
-            return  # It took us long to begin, and it has come again.
-        attempt = self._attempts[key] = Attempt(
-            note,
-            job=self._jobs.get(note["job"]),
+        page = Page(piece)
+        self._pages.append(page)
+        for task in page.tasks:
+            attempt = self._attempts.get(task.key)
+            if attempt is None:
+                self._held.put(task)
+            elif attempt.is_begun:
+                tasks.create_task(page.settle())
+            else:  # It takes us long, and has come again.
+                page.leave()
+        self._queue.wake()
+
+    def _begin(self, tasks: asyncio.TaskGroup, task: Task) -> None:
+        attempt = self._attempts[task.key] = Attempt(
+            task.key,
+            task.job,
+            job=self._jobs.get(task.job),
             service=self._service,
             worker=self._member,
             bus=self._bus,
             clock=self._clock,
         )
         self._running.set(len(self._attempts))
-        work = tasks.create_task(self._work(attempt, piece))
-        work.add_done_callback(lambda _: self._leave(key))
+        work = tasks.create_task(self._work(attempt, task))
+        work.add_done_callback(lambda _: self._leave(task.key))
 
-    def _leave(self, key: tuple[str, int]) -> None:
+    def _leave(self, key: Key) -> None:
         del self._attempts[key]
         self._running.set(len(self._attempts))
+        self._held.look()
         self._queue.wake()
 
-    async def _work(self, attempt: Attempt, piece: Piece) -> None:
-        trace = piece.headers.get(TRACEPARENT, "")
+    async def _work(self, attempt: Attempt, task: Task) -> None:
         try:
-            started = await attempt.begin(trace)
-        except RemoteProblem:  # It is not acknowledged, and so comes again.
+            started = await attempt.begin(task.trace)
+        except RemoteProblem:
+            task.page.leave()
             logger.exception("A run cannot be begun.", extra={"run_id": attempt.run_id})
             return
-        await self._acknowledge(piece)
+        await task.page.settle()
         if started is not None:
-            await attempt.go(started, trace)
-
-    @staticmethod
-    async def _acknowledge(piece: Piece) -> None:
-        try:
-            await piece.acknowledge()
-        except Unavailable as error:  # Then it comes again, and is not ours to begin any more.
-            logger.warning("Work was not acknowledged.", extra={"detail": str(error)})
+            await attempt.go(started, task.trace)
 
     # ------------------------------------------------------------------ watching over
 
     async def _watch(self) -> None:
-        """Ask now and then of each attempt whether it is to go on."""
+        """Keep what was given to us, and ask of each attempt whether it is to go on."""
         while True:
             await asyncio.sleep(CHECK_SECONDS)
+            self._pages = [page for page in self._pages if page.is_open]
+            for page in self._pages:
+                await page.keep()
             under_way = [each for each in self._attempts.values() if each.is_begun]
             await asyncio.gather(*(attempt.check() for attempt in under_way))
 

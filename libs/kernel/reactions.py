@@ -46,27 +46,18 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class HandOut:
-    """Hand work to the workers of a service at a time (`libs.jobs`); at once when it has passed.
+    """Hand work to the workers of a service (`libs.jobs`), to begin at a time; at once when it has
+    passed. It cannot be taken back: whoever is to begin it asks whether they may.
 
-    key    names the work; a later one of the same key replaces it while it has not been handed out
     note   what they are told, as JSON values: enough to ask for the rest
     """
 
     service: str
-    key: str
     at: datetime
     note: Mapping[str, str | int]
 
 
-@dataclass(frozen=True, slots=True)
-class TakeBack:
-    """Take back the work of this key, if it has not been handed out."""
-
-    service: str
-    key: str
-
-
-type Reaction = Send | Schedule | Cancel | HandOut | TakeBack
+type Reaction = Send | Schedule | Cancel | HandOut
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,14 @@
 
 from typing import Any, Final, assert_never
 
-import orjson
-
 from libs.bus import Bus
+from libs.eventlog.agenda import Agenda
 from libs.eventlog.schedules import Schedules
 from libs.kernel.errors import BacklineError, Problem, RemoteProblem
 from libs.kernel.messages import service_caller
-from libs.kernel.reactions import Cancel, HandOut, Schedule, Send, TakeBack
+from libs.kernel.reactions import Cancel, HandOut, Schedule, Send
 from libs.reactions.sources import Effect, write_plan
 from libs.telemetry import inject
-from libs.telemetry.names import TRACEPARENT
 
 _OUTAGES: Final = frozenset({"unavailable", "rate-limited", "conflict"})
 _ANSWERS_NO: Final = frozenset({"rejected", "not-found"})
@@ -20,10 +18,11 @@ _ANSWERS_NO: Final = frozenset({"rejected", "not-found"})
 class Effects:
     """What the process managers of one service may do."""
 
-    def __init__(self, service: str, bus: Bus, schedules: Schedules) -> None:
+    def __init__(self, service: str, bus: Bus, schedules: Schedules, agenda: Agenda) -> None:
         self._caller = service_caller(service)
         self._bus = bus
         self._schedules = schedules
+        self._agenda = agenda
 
     async def carry_out(self, process_manager: str, effect: Effect, trace: str | None) -> bool:
         """Do it, once: carried out again it changes nothing.
@@ -40,24 +39,13 @@ class Effects:
                 await self._schedules.at(f"{process_manager}.{key}", at, body, asked=effect.asked)
             case Cancel(key=key):
                 await self._schedules.cancel(f"{process_manager}.{key}", asked=effect.asked)
-            case HandOut():
-                await self._hand_out(effect.reaction, effect, trace)
-            case TakeBack(service=service, key=key):
-                await self._schedules.cancel(_work(service, key), asked=effect.asked)
+            case HandOut(service=service, at=at, note=note):
+                followed = inject() or trace
+                told = note if followed is None else {**note, "trace": followed}
+                await self._agenda.enter(service, at, told)
             case _:
                 assert_never(effect.reaction)
         return True
-
-    async def _hand_out(self, work: HandOut, effect: Effect, trace: str | None) -> None:
-        followed = inject() or trace
-        await self._schedules.at(
-            _work(work.service, work.key),
-            work.at,
-            orjson.dumps(work.note),
-            headers={} if followed is None else {TRACEPARENT: followed},
-            asked=effect.asked,
-            worker=work.service,
-        )
 
     async def _send(self, command: Any, effect: Effect, trace: str | None) -> bool:
         try:
@@ -73,10 +61,6 @@ class Effects:
                 return False
             raise
         return True
-
-
-def _work(service: str, key: str) -> str:
-    return f"work.{service}.{key}"
 
 
 def is_outage(error: BaseException) -> bool:

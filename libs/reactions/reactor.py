@@ -16,6 +16,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from libs.bus import Bus
+from libs.eventlog.agenda import Agenda
 from libs.eventlog.membership import Membership
 from libs.eventlog.schedules import Schedules
 from libs.kernel.clock import Clock, system_clock
@@ -67,7 +68,8 @@ class Reactor:
         self._nats_url = nats_url
         self._nkey_seed = nkey_seed
         self._member = new_id("m_")
-        effects = Effects(service, Bus(client), Schedules(client, service))
+        agenda = Agenda(client, service, clock)
+        effects = Effects(service, Bus(client), Schedules(client, service), agenda)
         parking = Parking(client, service)
         sources: list[Source] = [DueSource(service)]
         sources += [LogSource(service, manager) for manager in managers]

@@ -106,6 +106,8 @@ def permissions_of(user: str, services: Mapping[str, Access]) -> Permissions:
     if bucket is not None:
         publish += _vault(bucket)
         subscribe.append(f"$KV.{bucket}.*")
+    if access.hands_out:
+        publish.append(f"job.{user}.>")
     if access.jobs:
         publish += _following(f"SCHED_{SCHEDULER.upper()}", f"job.{SCHEDULER}.{user}.>")
     for name in access.reads:

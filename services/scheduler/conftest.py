@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -35,6 +36,7 @@ class Toy:
     """A service with one job, whose doing is in the hands of the test.
 
     begun     the attempts that have begun: (run, attempt)
+    begun_at  when, in the same order
     done      the runs whose work was done, once for each time
     hold      while it is set, the job waits for `go`
     fail      raised by the job, once for each entry
@@ -42,6 +44,7 @@ class Toy:
 
     nats: RunningNats
     begun: list[tuple[str, int]] = field(default_factory=list)
+    begun_at: list[datetime] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
     is_holding: bool = False
     go: asyncio.Event = field(default_factory=asyncio.Event)
@@ -51,6 +54,7 @@ class Toy:
     async def draw(self, _arguments: Draw, context: JobContext) -> None:
         """Draw a ticket."""
         self.begun.append((context.run_id, context.attempt))
+        self.begun_at.append(datetime.now(UTC))
         if self.fail:
             raise self.fail.pop(0)
         if self.is_holding:

@@ -21,7 +21,6 @@ from contracts.scheduler_runs import (
     ReleaseRun,
     RunCancelled,
     RunFoundDone,
-    RunHeld,
     RunParked,
     RunReleased,
     RunRetried,
@@ -36,7 +35,6 @@ from libs.kernel.reactions import (
     Reaction,
     Schedule,
     Send,
-    TakeBack,
 )
 from libs.kernel.recorded import Recorded
 
@@ -65,7 +63,6 @@ def process_managers() -> list[ProcessManager]:
             events=(
                 RunScheduled,
                 RunFoundDone,
-                RunHeld,
                 RunReleased,
                 RunRetried,
                 RunSucceeded,
@@ -121,7 +118,10 @@ def _run_of(issued: OccurrenceIssued, asked_by: str) -> ScheduleRun:
 
 
 def see_to_run(recorded: Recorded) -> Sequence[Reaction]:
-    """A run is handed out when its attempt may begin, and its schedule hears of its end."""
+    """A run is handed out for the time its attempt may begin, and its schedule hears of its end.
+
+    One that is held or cancelled meanwhile is not taken back: it refuses to begin.
+    """
     match recorded.data:
         case RunScheduled(run_id=run_id, job=job, due_at=at):
             return [_hand_out(run_id, job, at, attempt=1)]
@@ -129,12 +129,9 @@ def see_to_run(recorded: Recorded) -> Sequence[Reaction]:
             return [_hand_out(run_id, job, at, attempt=1)]
         case RunRetried(run_id=run_id, job=job, at=at, attempt=attempt):
             return [_hand_out(run_id, job, at, attempt=attempt)]
-        case RunHeld(run_id=run_id, job=job):
-            return [TakeBack(_service_of(job), run_id)]
-        case RunCancelled(run_id=run_id, job=job, schedule_id=schedule_id):
-            return [TakeBack(_service_of(job), run_id), *_tell(schedule_id, run_id)]
         case (
-            RunSucceeded(run_id=run_id, schedule_id=schedule_id)
+            RunCancelled(run_id=run_id, schedule_id=schedule_id)
+            | RunSucceeded(run_id=run_id, schedule_id=schedule_id)
             | RunParked(run_id=run_id, schedule_id=schedule_id)
             | RunFoundDone(run_id=run_id, schedule_id=schedule_id)
         ):
@@ -144,14 +141,11 @@ def see_to_run(recorded: Recorded) -> Sequence[Reaction]:
 
 
 def _hand_out(run_id: str, job: str, at: datetime, *, attempt: int) -> HandOut:
-    return HandOut(_service_of(job), run_id, at, {"run_id": run_id, "job": job, "attempt": attempt})
+    service, _, _ = job.partition(".")
+    return HandOut(service, at, {"run_id": run_id, "job": job, "attempt": attempt})
 
 
 def _tell(schedule_id: str | None, run_id: str) -> list[Reaction]:
     if schedule_id is None:
         return []
     return [Send(CloseRun(schedule_id=schedule_id, run_id=run_id))]
-
-
-def _service_of(job: str) -> str:
-    return job.partition(".")[0]

@@ -197,6 +197,45 @@ async def test_shares_the_work_when_there_are_several_workers(house: House, toy:
     assert len(set(toy.done)) == len(toy.done) == 30
 
 
+async def test_begins_no_sooner_than_its_time_when_a_worker_has_it_ahead(
+    house: House, toy: Toy
+) -> None:
+    schedule_id = new_id("s_")
+    async with toy.working():
+        await house.put(schedule_id, {"kind": "once", "run_after_seconds": 2})
+        run = await house.until(RunList.HISTORY, schedule_id)
+    begun_at = dict(zip(toy.begun, toy.begun_at, strict=True))[run["run_id"], 1]
+    assert begun_at >= datetime.fromisoformat(run["due_at"])
+
+
+async def test_goes_to_another_worker_when_the_one_that_has_it_ahead_ends(
+    house: House, toy: Toy
+) -> None:
+    schedule_id = new_id("s_")
+    async with toy.working() as first:
+        await house.put(schedule_id, {"kind": "once", "run_after_seconds": 3})
+        await eventually(lambda: first.holds == 1)
+    assert toy.begun == []
+    async with toy.working():
+        run = await house.until(RunList.HISTORY, schedule_id)
+    assert (run["status"], run["attempt"]) == ("succeeded", 1)
+
+
+async def test_goes_to_another_worker_when_the_one_that_has_it_ahead_has_no_place(
+    house: House, toy: Toy
+) -> None:
+    toy.is_holding = True
+    at = (datetime.now(UTC) + timedelta(seconds=3)).isoformat()
+    async with toy.working(attempts_max=1) as full:
+        for _ in range(2):
+            await house.put(new_id("s_"), {"kind": "once", "run_at": at})
+        await eventually(lambda: full.holds == 2)
+        async with toy.working():
+            await eventually(lambda: len(toy.begun) == 2, timeout_seconds=20)
+            toy.go.set()
+            await eventually(lambda: len(toy.done) == 2)
+
+
 async def test_knows_which_jobs_there_are(house: House, toy: Toy) -> None:
     async with toy.working():
 

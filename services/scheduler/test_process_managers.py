@@ -21,7 +21,6 @@ from contracts.scheduler_runs import (
     ReleaseRun,
     RunCancelled,
     RunFoundDone,
-    RunHeld,
     RunParked,
     RunReleased,
     RunRetried,
@@ -30,7 +29,7 @@ from contracts.scheduler_runs import (
     ScheduleRun,
 )
 from libs.kernel.messages import Event, registry
-from libs.kernel.reactions import Cancel, HandOut, Reaction, Schedule, Send, TakeBack
+from libs.kernel.reactions import Cancel, HandOut, Reaction, Schedule, Send
 from libs.kernel.recorded import Recorded
 from libs.testkit.spec import NOW
 from services.scheduler.process_managers import process_managers
@@ -116,7 +115,7 @@ PLANNED = RunScheduled(
 
 
 def handed_out(attempt: int) -> HandOut:
-    return HandOut("toy", R, SOON, {"run_id": R, "job": "toy.draw", "attempt": attempt})
+    return HandOut("toy", SOON, {"run_id": R, "job": "toy.draw", "attempt": attempt})
 
 
 @pytest.mark.parametrize(
@@ -131,16 +130,11 @@ def test_hands_a_run_to_the_jobs_own_service_at_its_time(event: Event, attempt: 
     assert reactions(event) == [handed_out(attempt)]
 
 
-def test_takes_back_what_is_held_or_cancelled() -> None:
-    assert reactions(RunHeld(run_id=R, job="toy.draw")) == [TakeBack("toy", R)]
-    cancelled = RunCancelled(run_id=R, job="toy.draw", note="", schedule_id=None)
-    assert reactions(cancelled) == [TakeBack("toy", R)]
-
-
 @pytest.mark.parametrize(
     "event",
     [
         RunSucceeded(run_id=R, attempt=1, schedule_id=S),
+        RunCancelled(run_id=R, job="toy.draw", note="", schedule_id=S),
         RunParked(run_id=R, schedule_id=S),
         RunFoundDone(run_id=R, schedule_id=S, command_id="c"),
     ],

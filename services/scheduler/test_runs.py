@@ -50,7 +50,7 @@ from contracts.scheduler_runs import (
 )
 from libs.testkit.spec import NOW, ORIGIN, DeciderSpec
 from services.scheduler.domain import ROSTER, RUN
-from services.scheduler.domain.runs import LOSSES_MAX
+from services.scheduler.domain.runs import LOSSES_MAX, RETRIED_WITHIN
 
 spec = DeciderSpec(RUN, replace(ORIGIN, actor="svc_toy", roles=("service",)))
 
@@ -155,6 +155,11 @@ def test_tells_one_worker_all_it_must_know_when_it_begins() -> None:
 @pytest.mark.parametrize("given", [RUNNING, WAITING, PARKED, DONE, (PLANNED, CANCELLED)])
 def test_refuses_a_second_worker_whatever_became_of_the_attempt(given: tuple[Any, ...]) -> None:
     spec.given(*given).when(start(1, "w_2")).then_rejected(RunNotStartable)
+
+
+@pytest.mark.parametrize("given", [WAITING, PARKED, DONE, (*RUNNING, CANCELLED)])
+def test_refuses_its_own_worker_when_the_attempt_has_ended(given: tuple[Any, ...]) -> None:
+    spec.given(*given).when(start(), command_id="again").then_rejected(RunNotStartable)
 
 
 def test_begins_the_next_attempt_when_one_has_failed() -> None:
@@ -289,6 +294,8 @@ def test_is_handed_out_again_when_it_is_overdue() -> None:
 
 def test_is_not_retried_when_it_has_succeeded_or_goes_on() -> None:
     spec.given(*DONE).when(RetryRun(run_id="r")).then_rejected(RunHasEnded)
+    late = NOW + RETRIED_WITHIN + timedelta(minutes=2)
+    spec.given(PLANNED, CANCELLED).when(RetryRun(run_id="r"), at=late).then_rejected(RunHasEnded)
     spec.given(*RUNNING).when(RetryRun(run_id="r")).then_rejected(RunHasBegun)
 
 

@@ -4,7 +4,7 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,42 +36,30 @@ def loop_nanoseconds() -> float:
 
 
 class CpuMeter:
-    """Measures how much of a core some processes use from now on.
+    """Measures how much of a core some processes use from now on."""
 
-    pids      of single processes, by name
-    families  of processes that are measured together with those they started, by name
-    """
-
-    def __init__(self, pids: Mapping[str, int], families: Mapping[str, int]) -> None:
+    def __init__(self, pids: Mapping[str, Sequence[int]]) -> None:
+        """`pids` are those of a name's processes."""
         self._pids = pids
-        self._families = families
-        self._before = self._ticks()
+        self._before = self._now()
 
     def seconds(self) -> dict[str, float]:
         """Seconds of a core since it was made, by name."""
-        per_second = os.sysconf("SC_CLK_TCK")
-        return {
-            name: (ticks - self._before[name]) / per_second for name, ticks in self._ticks().items()
-        }
+        return {name: now - self._before[name] for name, now in self._now().items()}
 
-    def _ticks(self) -> dict[str, int]:
-        alone = {name: _ticks(pid) for name, pid in self._pids.items()}
-        together = {
-            name: _ticks(pid) + sum(map(_ticks, _children(pid)))
-            for name, pid in self._families.items()
-        }
-        return alone | together
+    def _now(self) -> dict[str, float]:
+        return {name: sum(map(_cpu_seconds, pids)) for name, pids in self._pids.items()}
 
 
-def _ticks(pid: int) -> int:
+def _cpu_seconds(pid: int) -> float:
     """User and system time of a process, all its threads. source    proc(5)"""
     words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return int(words[11]) + int(words[12])
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _children(pid: int) -> Iterator[int]:
-    for thread in Path(f"/proc/{pid}/task").iterdir():
-        yield from map(int, (thread / "children").read_text().split())
+def children_of(pid: int) -> list[int]:
+    """The processes that a process has started and that run now."""
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def _processor() -> str:

@@ -23,7 +23,7 @@ from libs.stack.permissions import SERVICES, databases, users
 from libs.stack.ports import free_ports
 from libs.stack.postgres import Postgres
 from libs.stack.processes import Child
-from tests.bench.machine import CpuMeter
+from tests.bench.machine import CpuMeter, children_of
 from tests.bench.wire import Wire
 
 READY_SECONDS_MAX = 30.0
@@ -61,17 +61,24 @@ class BenchStack:
 
     def cpu_meter(self) -> CpuMeter:
         """Measures from now on what each process uses; ours is called the generator."""
-        pids = {name: child.pid for name, child in self.children.items()}
-        return CpuMeter(
-            {**pids, "nats": self.nats.child.pid, "generator": os.getpid()},
-            {} if self.postgres is None else {"postgres": self.postgres.child.pid},
-        )
+        pids = {name: [child.pid] for name, child in self.children.items()}
+        if self.postgres is not None:
+            postmaster = self.postgres.child.pid
+            pids["postgres"] = [postmaster, *children_of(postmaster)]
+        return CpuMeter({**pids, "nats": [self.nats.child.pid], "generator": [os.getpid()]})
 
     async def start(
         self, name: str, *specs: str, ready_seconds_max: float = READY_SECONDS_MAX
     ) -> Child:
         """Run parts of services in a process of its own, and wait until it is ready."""
         health_port = free_ports(1)[0]
+        child = self.launch(name, *_RUN, *specs, health_port=health_port)
+        url = f"http://127.0.0.1:{health_port}/health/ready"
+        await _until_ready(url, child, ready_seconds_max)
+        return child
+
+    def launch(self, name: str, *arguments: str, health_port: int = 0) -> Child:
+        """Start a process that has what a service has."""
         environment = {
             **os.environ,
             "BACKLINE_NATS_URL": self.nats.url,
@@ -85,11 +92,9 @@ class BenchStack:
         if self.postgres is not None:
             environment["BACKLINE_DATABASE_URL"] = self.postgres.url
         log = self.directory / f"{name}.log"
-        child = Child(name, (*_RUN, *specs), log, environment)
+        child = Child(name, arguments, log, environment)
         child.start()
         self.children[name] = child
-        url = f"http://127.0.0.1:{health_port}/health/ready"
-        await _until_ready(url, child, ready_seconds_max)
         return child
 
     def log_bytes(self, service: str) -> int:

@@ -8,7 +8,7 @@ Invariants  a run begins at most one attempt at a time, and none after it has su
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import assert_never
+from typing import Final, assert_never
 
 from contracts.scheduler_runs import (
     ENDED,
@@ -53,6 +53,8 @@ from libs.kernel.messages import Origin, service_caller
 OURSELVES = service_caller("scheduler").user_id
 LOSSES_MAX = 20
 """Workers that may die of one run before it is parked."""
+RETRIED_WITHIN: Final = timedelta(days=60)
+"""Of its time: so long a run that was cancelled can be wanted after all."""
 
 type WorkerCommand = StartRun | ReportProgress | CheckRun | SucceedRun | FailRun | StopRun
 type RunCommand = ScheduleRun | HoldRun | ReleaseRun | CancelRun | RetryRun | WorkerCommand
@@ -187,8 +189,11 @@ def _cancel(command: CancelRun, plan: RunScheduled, run: Run) -> list[RunEvent]:
 
 def _retry(plan: RunScheduled, run: Run, origin: Origin) -> list[RunEvent]:
     match run.status:
-        case RunStatus.PARKED | RunStatus.CANCELLED:
+        case RunStatus.PARKED:
             pass
+        case RunStatus.CANCELLED:
+            if run.begins_at is not None and origin.at > run.begins_at + RETRIED_WITHIN:
+                raise RunHasEnded
         case RunStatus.WAITING:
             if run.begins_at is not None and run.begins_at <= origin.at:
                 return []
@@ -231,8 +236,8 @@ def _on_worker(
 
 
 def _start(command: StartRun, run: Run) -> list[RunEvent]:
-    if run.attempt == command.attempt and run.worker == command.worker:
-        return []
+    if _is_under_way(command.attempt, run) and run.worker == command.worker:
+        return []  # It has not heard that it may, and asks again.
     may_begin = run.status in {RunStatus.SCHEDULED, RunStatus.WAITING}
     if not may_begin or command.attempt != run.attempt + 1:
         raise RunNotStartable

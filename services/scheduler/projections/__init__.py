@@ -2,8 +2,8 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 from functools import lru_cache
-from typing import Any
 
 from sqlalchemy import Table, Update, bindparam, insert, update
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -32,12 +32,12 @@ from contracts.scheduler_runs import (
     RunRetried,
     RunScheduled,
     RunStarted,
-    RunStatus,
     RunSucceeded,
 )
 from libs.eventlog import Recorded
-from libs.kernel.messages import Event
 from libs.readmodel import Projected, Projection, Write
+from services.scheduler.projections.history import trim
+from services.scheduler.projections.rows import Row, changes, detail, number_of, planned
 from services.scheduler.tables import JOBS, jobs, runs, schedules, steps, tables
 
 _ADD_RUNS = insert(runs)
@@ -85,8 +85,6 @@ _PUT_JOBS = _PUT_JOBS.on_conflict_do_update(
     },
 )
 
-Row = dict[str, Any]
-
 
 @lru_cache
 def _change(table: Table, names: tuple[str, ...]) -> Update:
@@ -133,6 +131,7 @@ class _Folded:
         self.steps: list[Row] = []
         self.rosters: dict[str, JobsRegistered] = {}
         self.keys: dict[str, int] = {}
+        self.ended_at: datetime | None = None
 
     def add(self, recorded: Recorded) -> None:
         match recorded.aggregate:
@@ -163,6 +162,7 @@ class _Folded:
             Write(_ADD_RUNS, list(self.runs.added.values())),
             *self.runs.writes(),
             Write(_ADD_STEPS, self.steps),
+            *([] if self.ended_at is None else trim(self.ended_at)),
             Write(_FORGET_JOBS, [{"of": service} for service in self.rosters]),
             Write(_PUT_JOBS, offered),
         ]
@@ -215,117 +215,24 @@ class _Folded:
     def _add_to_run(self, recorded: Recorded) -> None:
         event, run_id = recorded.data, recorded.aggregate_id
         if isinstance(event, RunScheduled):
-            self.runs.add(run_id, _planned(event))
+            self.runs.add(run_id, planned(event))
         else:
-            self.runs.change(run_id, _changes(event, recorded))
+            self.runs.change(run_id, changes(event, recorded))
+        if isinstance(event, RunSucceeded | RunCancelled):
+            self.ended_at = recorded.at
         if not isinstance(event, RunProgressed):
             self.steps.append(
                 {
                     "run_id": run_id,
                     "event_id": recorded.id,
-                    "place": recorded.position * 8 + _number(recorded.id, recorded.causation_id),
+                    "place": recorded.position * 8 + number_of(recorded.id, recorded.causation_id),
                     "what": recorded.type.split(".")[1],
                     "at": recorded.at,
                     "attempt": getattr(event, "attempt", 0),
                     "by": recorded.actor,
-                    "detail": _detail(event),
+                    "detail": detail(event),
                 }
             )
-
-
-def _planned(event: RunScheduled) -> Row:
-    return {
-        "run_id": event.run_id,
-        "schedule_id": event.schedule_id,
-        "job": event.job,
-        "service": event.job.partition(".")[0],
-        "arguments": event.arguments,
-        "status": RunStatus.SCHEDULED.value,
-        "stage": "upcoming",
-        "cause": event.cause.value,
-        "asked_by": event.asked_by,
-        "occurrence": event.occurrence,
-        "due_at": event.due_at,
-        "at": event.due_at,
-        "attempt": 0,
-        "attempts_max": 0,
-        "timeout_seconds": 0.0,
-        "worker": None,
-        "started_at": None,
-        "ended_at": None,
-        "progress": None,
-        "failure": None,
-        "is_cancel_asked": False,
-        "trace": "",
-    }
-
-
-def _changes(event: Event, recorded: Recorded) -> Row:
-    """What an event changes about a run."""
-    match event:
-        case RunHeld():
-            return {"status": RunStatus.HELD.value}
-        case RunReleased(due_at=due_at):
-            return {"status": RunStatus.SCHEDULED.value, "at": due_at}
-        case RunStarted():
-            return {
-                "status": RunStatus.RUNNING.value,
-                "stage": "running",
-                "at": recorded.at,
-                "attempt": event.attempt,
-                "attempts_max": event.attempts_max,
-                "timeout_seconds": event.timeout_seconds,
-                "worker": event.worker,
-                "started_at": recorded.at,
-                "ended_at": None,
-                "progress": None,
-                "is_cancel_asked": False,
-                "trace": event.trace,
-            }
-        case RunProgressed(progress=progress):
-            return {"progress": progress}
-        case RunSucceeded():
-            return {**_ended(RunStatus.SUCCEEDED, recorded), "failure": None}
-        case RunFailed(failure=failure):
-            return {"failure": failure}
-        case RunRetried(at=at):
-            return {"status": RunStatus.WAITING.value, "stage": "upcoming", "at": at}
-        case RunCancelAsked():
-            return {"is_cancel_asked": True}
-        case RunCancelled():
-            return _ended(RunStatus.CANCELLED, recorded)
-        case RunParked():
-            return {**_ended(RunStatus.PARKED, recorded), "stage": "parked"}
-        case _:
-            raise TypeError(f"{type(event).__name__} is no event of a run")
-
-
-def _ended(status: RunStatus, recorded: Recorded) -> Row:
-    return {
-        "status": status.value,
-        "stage": "ended",
-        "at": recorded.at,
-        "ended_at": recorded.at,
-    }
-
-
-def _detail(event: Event) -> str:
-    match event:
-        case RunFailed(failure=failure):
-            return f"{failure.code}: {failure.detail}" if failure.detail else failure.code
-        case RunCancelAsked(note=note) | RunCancelled(note=note):
-            return note
-        case RunStarted(worker=worker):
-            return worker
-        case RunRetried(at=at):
-            return at.isoformat()
-        case _:
-            return ""
-
-
-def _number(event_id: str, command_id: str) -> int:
-    """The number of an event among those of its command."""
-    return int(event_id.removeprefix(command_id).lstrip("-") or 0)
 
 
 def project(events: Sequence[Recorded]) -> Projected:
