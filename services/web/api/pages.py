@@ -83,7 +83,7 @@ def create_pages(
 
     @get(list(_ACCOUNT_PAGES), media_type=MediaType.HTML)
     async def account(request: Request[Any, Any, Any]) -> Response[str]:
-        return pages.account(_ACCOUNT_PAGES[request.url.path])
+        return pages.account(_ACCOUNT_PAGES[request.url.path], here=request.url.path)
 
     @get("/callback/{provider:str}", media_type=MediaType.HTML)
     async def callback(provider: FromPath[str]) -> Response[str]:
@@ -239,8 +239,8 @@ class _Pages:
         }
         return self._render("show.html", page=page, state=state)
 
-    def account(self, template: str) -> Response[str]:
-        return self._render(template)
+    def account(self, template: str, here: str = "") -> Response[str]:
+        return self._render(template, here=here)
 
     def mails(self, mails: list[CaughtMail]) -> Response[str]:
         shown = [(mail, [_parts(line) for line in mail.text.splitlines()]) for mail in mails]
