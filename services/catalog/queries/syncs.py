@@ -75,7 +75,7 @@ async def _names(connection: AsyncConnection, rows: Sequence[RowMapping]) -> dic
     }
     key = (identities.c.kind, identities.c.source, identities.c.external_id)
     known = select(*key, identities.c.record_id).where(tuple_(*key).in_(list(called)))
-    for kind, source, external_id, record_id in (await connection.execute(known)).tuples():
+    for kind, source, external_id, record_id in await connection.execute(known):
         records[called[kind, source, external_id]] = record_id
     ids = list(records.values())
     names = await names_of(connection, {Kind.ARTIST: ids, Kind.SHOW: ids})

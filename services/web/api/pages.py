@@ -49,6 +49,8 @@ _ACCOUNT_PAGES = {
     "/account": "account.html",
     "/admin/users": "users.html",
     "/admin/jobs": "jobs.html",
+    "/admin/syncs": "syncs.html",
+    "/admin/disputes": "disputes.html",
     "/admin/deliveries": "deliveries.html",
 }
 """Pages whose content is for one person, and so is filled in by the browser alone."""
