@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.house import House
-from tests.browser.signing import an_address, signed_up
+from tests.browser.signing import administrator, an_address, signed_up
 from tests.browser.tabs import Tabs
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -17,11 +17,7 @@ CANARY = "scheduler-canary"
 @pytest.fixture
 def page(house: House, tabs: Tabs) -> Page:
     """The page, as an administrator has it open."""
-    address = an_address()
-    page = tabs.open("/")
-    signed_up(page, address)
-    house.backline("admin", "grant", address)
-    page.goto("/admin/jobs")
+    page = administrator(house, tabs, "/admin/jobs")
     expect(page.locator("#schedules tr", has_text=CANARY)).to_be_visible()
     return page
 

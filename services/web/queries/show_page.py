@@ -126,7 +126,7 @@ def show_page(
         place=place_text(show),
         day=day_text(show.local_date),
         day_iso=show.local_date.isoformat(),
-        starts=_starts(show),
+        starts=_starts(show, has_setlist=bool(sets)),
         standing=show.status.value,
         standing_text=_standing_text(show, has_setlist=bool(sets)),
         phase=ballot.status.value if ballot else "none",
@@ -152,11 +152,11 @@ def show_page(
     )
 
 
-def _starts(show: ShowSummary) -> str:
+def _starts(show: ShowSummary, *, has_setlist: bool) -> str:
     starts = starts_text(show)
     if not starts:
         return ""
-    has_begun = show.status in {ShowStatus.LIVE, ShowStatus.FINISHED}
+    has_begun = has_setlist or show.status in {ShowStatus.LIVE, ShowStatus.FINISHED}
     return f"{'Started' if has_begun else 'Starts'} {starts}"
 
 

@@ -45,7 +45,7 @@ export function showPage({ found, ballot, tally, leaderboard, votes, me }) {
     place: placeText(show),
     day: dayText(show.local_date),
     day_iso: show.local_date,
-    starts: startsOf(show),
+    starts: startsOf(show, sets.length > 0),
     standing: show.status,
     standing_text: standingText(show, sets.length > 0),
     phase: ballot?.status ?? "none",
@@ -71,11 +71,12 @@ export function showPage({ found, ballot, tally, leaderboard, votes, me }) {
   };
 }
 
-/** @param {any} show */
-function startsOf(show) {
+/** @param {any} show @param {boolean} hasSetlist */
+function startsOf(show, hasSetlist) {
   const starts = startsText(show);
   if (starts === "") return "";
-  return `${show.status === "live" || show.status === "finished" ? "Started" : "Starts"} ${starts}`;
+  const hasBegun = hasSetlist || show.status === "live" || show.status === "finished";
+  return `${hasBegun ? "Started" : "Starts"} ${starts}`;
 }
 
 /** @param {any} show @param {boolean} hasSetlist */
