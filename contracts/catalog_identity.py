@@ -267,23 +267,37 @@ class SourceSaying(View):
 
 @view
 class Sayings(View):
-    """Who says what of a record. `into_id`: what it is part of, if it was merged."""
+    """Who says what of a record.
+
+    into_id  what it is part of, if it was merged
+    names    what the records are called that are spoken of, this one too, by id
+    """
 
     kind: Kind
     record_id: Id
     into_id: Id | None
     merged: list[Id]
     sources: list[SourceSaying]
+    names: dict[str, str] = field(default_factory=dict)
 
 
 @view
 class Dispute(View):
-    """A field of which sources say different things. `sayings`: source -> what it says."""
+    """A field of which sources say different things, and no person has said what is so.
+
+    sayings  source -> what it says
+    said_at  source -> when it said so
+    held     the source whose word the catalog holds to be so
+    names    what the records are called that are spoken of, this one too, by id
+    """
 
     kind: Kind
     record_id: Id
     field: str
     sayings: dict[str, Any]
+    said_at: dict[str, str]
+    held: str
+    names: dict[str, str]
 
 
 @view
@@ -294,7 +308,11 @@ class Disputes(View):
     next: str | None
 
 
-@query("catalog.get-sayings", access=Access.ADMIN, watches=("saying.{record_id}",))
+@query(
+    "catalog.get-sayings",
+    access=Access.ADMIN,
+    watches=("saying.{record_id}", "artists", "venues", "songs"),
+)
 class GetSayings(Query[Sayings]):
     """Who says what of a record, and since when."""
 
@@ -304,7 +322,7 @@ class GetSayings(Query[Sayings]):
 
 @query("catalog.list-disputes", access=Access.ADMIN, watches=("disputes",))
 class ListDisputes(Query[Disputes]):
-    """Where sources disagree."""
+    """Where sources disagree, and nobody has settled it yet."""
 
     kind: Kind | None = None
     limit: Limit = 50

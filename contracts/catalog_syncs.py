@@ -444,7 +444,10 @@ class SyncRefusal(View):
 class SyncProgress(View):
     """How a sync stands.
 
+    name      what the catalog calls the artist or the show that it is about; None for others, and
+              as long as that is not known
     pages     how many pages of this run are done; `of`: how many there seem to be
+    cursor    the page at which it goes on; None at the first one
     refusals  the latest of this run, at most 20
     reason    why it failed or waits
     due_at    when it begins anew by itself, since its partner says that there is news
@@ -471,6 +474,8 @@ class SyncProgress(View):
     began_at: datetime | None
     ended_at: datetime | None
     due_at: datetime | None = None
+    name: str | None = None
+    cursor: str | None = None
 
 
 @view
@@ -502,7 +507,7 @@ class Quotas(View):
     quotas: list[Quota]
 
 
-@query("catalog.list-syncs", access=Access.ADMIN, watches=("syncs",))
+@query("catalog.list-syncs", access=Access.ADMIN, watches=("syncs", "artists", "shows"))
 class ListSyncs(Query[Syncs]):
     """All syncs there have been, and how they stand."""
 
@@ -511,7 +516,7 @@ class ListSyncs(Query[Syncs]):
     after: PageCursor | None = None
 
 
-@query("catalog.get-sync", access=Access.ADMIN, watches=("sync.{sync_id}",))
+@query("catalog.get-sync", access=Access.ADMIN, watches=("sync.{sync_id}", "artists", "shows"))
 class GetSync(Query[SyncProgress]):
     """How a sync stands. Live, its progress."""
 

@@ -390,3 +390,48 @@ class ListMessages(Query[SentMessages]):
     webhook_id: Id
     status: MessageStatus | None = None
     limit: Annotated[int, Field(ge=1, le=200)] = 50
+
+
+class AttemptEnd(StrEnum):
+    """How an attempt ended."""
+
+    TAKEN = "taken"
+    FAILED = "failed"
+    GIVEN_UP = "given-up"
+    """It failed, or was withheld, and nothing follows by itself."""
+
+
+@message
+class SentAttempt:
+    """One try at sending a message.
+
+    outcome  None while it is under way, or nobody knows
+    status   what was answered; None without an answer
+    """
+
+    attempt: int
+    began_at: datetime
+    ended_at: datetime | None
+    outcome: AttemptEnd | None
+    status: int | None
+    detail: str
+
+
+@view
+class MessageHistory(View):
+    """A message, what it says, and all its attempts, the first one first."""
+
+    message: SentMessage
+    data: dict[str, Any]
+    attempts: list[SentAttempt]
+
+
+@query(
+    "ingress.get-message",
+    access=Access.ADMIN,
+    watches=("message.{message_id}",),
+)
+class GetMessage(Query[MessageHistory]):
+    """What became of each attempt to send a message. raises MessageUnknown"""
+
+    message_id: Id

@@ -11,6 +11,7 @@ and from each of them `cancelled`. An *attempt* is one try of a worker, numbered
 attempt that is under way may say anything: what an earlier one says late is refused.
 """
 
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
@@ -441,6 +442,7 @@ class Run(View):
     """A run as it stands.
 
     at         what it is listed by: when it is due, or tried next, or ended
+    arguments  what the job is told
     """
 
     run_id: RunId
@@ -460,6 +462,7 @@ class Run(View):
     failure: Failure | None
     is_cancel_asked: bool
     trace: str
+    arguments: dict[str, JsonValue] = field(default_factory=dict)
 
 
 @view

@@ -196,6 +196,7 @@ syncs = Table(
     Column("run", Text),
     Column("pages", Integer, nullable=False),
     Column("of", Integer),
+    Column("cursor", Text),
     Column("new", Integer, nullable=False),
     Column("changed", Integer, nullable=False),
     Column("unchanged", Integer, nullable=False),

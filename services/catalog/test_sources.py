@@ -15,6 +15,7 @@ from contracts.catalog_identity import (
     RecordsSplit,
     SplitRecords,
 )
+from contracts.catalog_settling import NothingSaid, SettleShow, SettleVenue
 from contracts.catalog_shows import ScheduleShow, ShowChanged, ShowNoted, ShowScheduled, ShowStatus
 from contracts.catalog_venues import RegisterVenue, VenueAdded, VenueChanged, VenueNoted
 from libs.testkit.spec import NOW, ORIGIN, DeciderSpec
@@ -72,6 +73,41 @@ TOLD = (
 def test_holds_what_the_one_who_knows_best_says_and_notes_the_rest() -> None:
     show.given(PLAYED).when(TICKETS).then(*TOLD)
     show.given(PLAYED, *TOLD).when(TICKETS).then()
+
+
+def test_holds_the_word_of_the_one_whom_a_person_finds_right_of_that_field_alone() -> None:
+    settle = SettleShow(show_id="shw_1", field="tour", source="ticketmaster")
+    settled = ShowChanged(show_id="shw_1", tour="Tides Tour")
+    show.given(PLAYED, *TOLD).when(settle).then(settled)
+    show.given(PLAYED, *TOLD, settled).when(settle).then()
+    later = replace(TICKETS, tour="Another Tour", as_of=NOW + timedelta(hours=1))
+    noted = ShowNoted(
+        show_id="shw_1", tour="Another Tour", source="ticketmaster", as_of=later.as_of
+    )
+    show.given(PLAYED, *TOLD, settled).when(later).then(noted)
+
+
+def test_counts_the_most_trusted_source_again_when_a_person_takes_their_word_back() -> None:
+    settled = ShowChanged(show_id="shw_1", tour="Tides Tour")
+    take_back = SettleShow(show_id="shw_1", field="tour", source=None)
+    back = ShowChanged(show_id="shw_1", tour="Tides", withdrawn=["tour"])
+    show.given(PLAYED, *TOLD, settled).when(take_back).then(back)
+    show.given(PLAYED, *TOLD).when(take_back).then()
+
+
+def test_settles_nothing_of_which_a_source_says_nothing() -> None:
+    for name, source in (
+        ("local_time", "setlistfm"),
+        ("tour", "spotify"),
+        ("external_ids", "ticketmaster"),
+        ("show_id", "ticketmaster"),
+        ("source", "ticketmaster"),
+        ("nonsense", "ticketmaster"),
+    ):
+        settle = SettleShow(show_id="shw_1", field=name, source=source)
+        show.given(PLAYED, *TOLD).when(settle).then_rejected(NothingSaid)
+    unheard_of = SettleVenue(venue_id="ven_1", field="city", source="setlistfm")
+    venue.given().when(unheard_of).then_rejected(RecordUnheardOf)
 
 
 def test_takes_the_next_best_word_when_a_source_says_nothing_any_longer() -> None:

@@ -15,6 +15,7 @@ from contracts.catalog import Kind, id_of
 from contracts.catalog_artists import ListArtists
 from contracts.catalog_gatherings import ListGatherings
 from contracts.catalog_identity import GetSayings, ListDisputes, MergeRecords, SplitRecords
+from contracts.catalog_settling import SettleShow
 from contracts.catalog_shows import GetShow, ListShows
 from contracts.catalog_songs import ListSongs
 from contracts.catalog_syncs import (
@@ -419,6 +420,11 @@ async def test_shows_disputes_and_ends_them_by_merging_splitting_and_saying_so(
         "setlistfm": SETLIST["url"],
         "ticketmaster": "https://tickets.example/1",
     }
+    assert set(dispute["said_at"]) == set(dispute["sayings"])
+    assert dispute["held"] == "setlistfm"
+    assert dispute["names"][show_id].startswith(f"The Harbour Lights, {TODAY}")
+    assert await settled(synced, show_id, "ticketmaster") == (False, "https://tickets.example/1")
+    assert await settled(synced, show_id, None) == (True, SETLIST["url"])
     said = await sayings(synced, show_id)
     held = {
         (source["source"], each["field"])
@@ -455,6 +461,16 @@ async def test_shows_disputes_and_ends_them_by_merging_splitting_and_saying_so(
     events = await recorded(synced)
     await sync(synced, BAND, afresh=True)
     assert await recorded(synced) == events
+
+
+async def settled(catalog: RunningCatalog, show_id: str, source: str | None) -> tuple[bool, str]:
+    """Settle whose word of a show's page counts: whether that is disputed then, and what is so."""
+    settle = SettleShow(show_id=show_id, field="url", source=source)
+    position = int((await catalog.bus.send(settle, caller=CALLER))["position"])
+    disputes = await catalog.bus.ask(ListDisputes(kind=Kind.SHOW), caller=CALLER, after=position)
+    found = await catalog.bus.ask(GetShow(show_id=show_id), caller=CALLER, after=position)
+    disputed = {(it["record_id"], it["field"]) for it in disputes.result["disputes"]}
+    return (show_id, "url") in disputed, found.result["show"]["url"]
 
 
 async def sayings(catalog: RunningCatalog, show_id: str) -> dict[str, Any]:

@@ -117,5 +117,19 @@ messages = Table(
     Column("last_status", Integer),
     Column("last_detail", Text, nullable=False),
     Column("next_at", DateTime(timezone=True)),
+    Column("data", JSONB, nullable=False),
     Index("messages_newest", "webhook_id", "occurred_at", "message_id"),
 )
+
+tries = Table(
+    "tries",
+    sent,
+    Column("message_id", Text, primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    Column("began_at", DateTime(timezone=True), nullable=False),
+    Column("ended_at", DateTime(timezone=True)),
+    Column("outcome", Text),
+    Column("status", Integer),
+    Column("detail", Text, nullable=False),
+)
+"""The attempts at sending a message. One that was begun twice began when it was begun first."""

@@ -148,6 +148,13 @@ async def messages(bus: Bus, webhook_id: str, **args: Any) -> list[dict[str, Any
     return found
 
 
+async def history_of(bus: Bus, message_id: str) -> dict[str, Any]:
+    """A message and its attempts."""
+    asked = {"message_id": message_id}
+    found: dict[str, Any] = (await bus.ask_raw("ingress.get-message", asked, caller=ADMIN)).result
+    return found
+
+
 async def is_told(bus: Bus, webhook_id: str, **fields: Any) -> bool:
     """Whether its only message looks like this."""
     found = await messages(bus, webhook_id)
@@ -245,6 +252,21 @@ async def test_sends_again_what_was_not_taken_with_the_same_id(
     assert len({headers["webhook-id"] for headers, _ in sent}) == 1
     assert len({body for _, body in sent}) == 1
     await eventually(partial(has_recovered, bus, webhook["webhook_id"]))
+    (message,) = await messages(bus, webhook["webhook_id"])
+    history = await history_of(bus, message["message_id"])
+    assert history["message"] == message
+    assert history["data"] == {"show_id": thing}
+    assert [(it["attempt"], it["outcome"], it["status"]) for it in history["attempts"]] == [
+        (1, "failed", 500),
+        (2, "failed", 302),
+        (3, "taken", 200),
+    ]
+    assert all(it["began_at"] <= it["ended_at"] for it in history["attempts"])
+
+
+async def test_knows_no_attempts_of_a_message_that_there_is_not(bus: Bus) -> None:
+    with pytest.raises(RemoteProblem, match="no such message"):
+        await history_of(bus, new_id("msg_"))
 
 
 async def test_gives_up_in_the_end_and_sends_again_when_somebody_wants_it(

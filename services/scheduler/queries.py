@@ -230,6 +230,7 @@ def _run(row: RowMapping) -> Run:
         failure=None if failure is None else Failure(**failure),
         is_cancel_asked=row["is_cancel_asked"],
         trace=row["trace"],
+        arguments=row["arguments"],
     )
 
 

@@ -12,6 +12,7 @@ from litestar.testing import TestClient
 from pydantic import TypeAdapter
 
 from contracts.catalog_shows import Show, Shows, ShowStatus, ShowSummary
+from contracts.ingress_webhooks import Topic
 from contracts.voting import Ballots, BallotUnknown
 from libs.kernel.errors import BacklineError, Invalid, NotFound, RemoteProblem, Unavailable
 from services.web.adapters.asking import Answer
@@ -257,3 +258,19 @@ class TestFiles:
             imported = re.findall(r'from "(\.[^"]+)"', file.text)
             waiting.extend(urljoin(path, each) for each in imported)
         assert any(path.startswith("/client/") for path in seen)
+
+
+def test_offers_every_topic_that_there_is(client: TestClient[Any]) -> None:
+    offered = re.findall(r'name="topics" value="([^"]+)"', client.get("/admin/webhooks").text)
+    assert offered == [topic.value for topic in Topic]
+
+
+@pytest.mark.parametrize("name", ["jobs", "syncs", "disputes", "deliveries", "webhooks", "users"])
+def test_leads_from_each_page_of_administrators_to_the_others(
+    client: TestClient[Any], name: str
+) -> None:
+    text = client.get(f"/admin/{name}").text
+    led = re.findall(r'<a href="(/admin/[a-z]+)"( aria-current="page")?>', text)
+    assert [path for path, current in led if current] == [f"/admin/{name}"]
+    assert len(led) == 6
+    assert all(client.get(path).status_code == 200 for path, _ in led)

@@ -28,10 +28,15 @@ SONGS_ON_A_BALLOT = 12
 
 
 class House:
-    """A running installation: `url` is where its pages and its API are."""
+    """A running installation.
 
-    def __init__(self, data: Path, port: int) -> None:
+    url            where its pages and its API are
+    partners_port  where its catalog asks all partners; nobody is there unless a test sees to it
+    """
+
+    def __init__(self, data: Path, port: int, partners_port: int) -> None:
         self.url = f"http://localhost:{port}"
+        self.partners_port = partners_port
         self._data = data
         self._log = data.parent / "up.log"
         self._port = port
@@ -46,6 +51,7 @@ class House:
     def open(self) -> None:
         """Bring it up, seed included, and return when it serves. raises AssertionError"""
         settings = {name: value for name, value in os.environ.items() if "BACKLINE_" not in name}
+        settings["BACKLINE_CATALOG_SANDBOX_URL"] = f"http://127.0.0.1:{self.partners_port}"
         up = (sys.executable, "-P", "-m", "libs.chassis.cli", "up")
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -228,8 +234,8 @@ class House:
 @contextmanager
 def open_house(directory: Path) -> Iterator[House]:
     """A house during the block, whose people may also sign in with an OpenID provider."""
-    [port] = free_ports(1)
-    house = House(directory / "data", port)
+    port, partners_port = free_ports(2)
+    house = House(directory / "data", port, partners_port)
     with running_provider(f"{house.url}/callback/peer") as peer:
         client = {"client_id": "basic", "secret": "a-secret-of-basic", "issuer": peer.issuer}
         house.know({"peer": {"title": "The peer", **client}})

@@ -3,6 +3,8 @@
 from playwright.sync_api import Locator, Page, expect
 
 from libs.kernel.ids import new_id
+from tests.browser.house import House
+from tests.browser.tabs import Tabs
 
 PASSWORD = "a harmonica in the rain"
 
@@ -53,3 +55,13 @@ def arrives(page: Page) -> None:
 
 def who(page: Page) -> Locator:
     return page.locator("#who")
+
+
+def administrator(house: House, tabs: Tabs, path: str) -> Page:
+    """A page, as somebody has it open who has just been made an administrator."""
+    address = an_address()
+    page = tabs.open("/")
+    signed_up(page, address)
+    house.backline("admin", "grant", address)
+    page.goto(path)
+    return page

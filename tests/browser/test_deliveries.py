@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from libs.kernel.ids import new_id
 from tests.browser.house import House
-from tests.browser.signing import an_address, signed_up
+from tests.browser.signing import administrator, an_address, signed_up
 from tests.browser.tabs import Tabs
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -26,19 +26,10 @@ def deliver(house: House, folder: Path, invoice: str, timestamp: str) -> None:
     house.backline("deliver", str(body), "--url", house.url)
 
 
-def administrator(house: House, tabs: Tabs) -> Page:
-    address = an_address()
-    page = tabs.open("/")
-    signed_up(page, address)
-    house.backline("admin", "grant", address)
-    page.goto("/admin/deliveries")
-    return page
-
-
 def test_shows_a_delivery_as_it_arrives_and_what_it_holds(
     house: House, tabs: Tabs, tmp_path: Path
 ) -> None:
-    page = administrator(house, tabs)
+    page = administrator(house, tabs, "/admin/deliveries")
     invoice = new_id("inv").lower().replace("_", "-")
     deliver(house, tmp_path, invoice, "2026-11-20T20:00:00Z")
     row = page.locator("#deliveries tr", has_text=invoice)
@@ -55,7 +46,7 @@ def test_shows_a_delivery_as_it_arrives_and_what_it_holds(
 def test_gives_up_what_cannot_be_read_so_that_the_rest_goes_on(
     house: House, tabs: Tabs, tmp_path: Path
 ) -> None:
-    page = administrator(house, tabs)
+    page = administrator(house, tabs, "/admin/deliveries")
     invoice = new_id("inv").lower().replace("_", "-")
     deliver(house, tmp_path, invoice, "soon")
     parked = page.locator("#deliveries tr", has_text=invoice).last

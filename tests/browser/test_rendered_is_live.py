@@ -4,6 +4,7 @@ import orjson
 import pytest
 from playwright.sync_api import expect
 
+from libs.kernel.ids import new_id
 from tests.browser.house import SOON_SECONDS_MAX, House, wait_until
 from tests.browser.looking import expect_same, main_of, total, wait_until_live
 from tests.browser.tabs import Tabs
@@ -98,3 +99,41 @@ def test_goes_on_from_what_was_rendered(house: House, tabs: Tabs) -> None:
     whole = [frame["result"] for frame in said if frame["op"] == "result"]
     assert [frame["op"] for frame in said].count("resumed") == 3
     assert all("viewers" in result for result in whole)
+
+
+def test_says_how_a_show_stands_as_soon_as_that_changes(house: House, tabs: Tabs) -> None:
+    show_id = house.new_show()
+    path = f"/shows/{show_id}"
+    live = tabs.open(path)
+    wait_until_live(live)
+    standing = live.locator(".standing")
+    expect(standing).to_have_text("Scheduled")
+    expect(live.locator(".when")).to_contain_text("Starts 20:00, Europe/London")
+    for order, words in (("begin-show", "On stage now"), ("end-show", "Finished")):
+        house.order(f"catalog.{order}", show_id=show_id)
+        expect(standing).to_have_text(words)
+        expect(live.locator("#announcer")).to_have_text(words)
+        expect_same(live, tabs.still(path))
+    artist_id = house.ask("catalog.get-show", show_id=show_id)["show"]["artist_id"]
+    about = {"show_id": show_id, "artist_id": artist_id, "local_date": "1972-05-27"}
+    for status in ("postponed", "cancelled"):
+        house.order("catalog.schedule-show", **about, status=status)
+        expect(standing).to_have_text(f"This show is {status}.")
+        expect(live.locator("main")).to_have_attribute("data-standing", status)
+        expect_same(live, tabs.still(path))
+    assert tabs.complaints == []
+
+
+def test_lists_shows_as_they_are_announced_and_called_off(house: House, tabs: Tabs) -> None:
+    past = house.ask("catalog.list-shows", limit=1, when="past")["shows"]
+    about = {"artist_id": past[0]["artist_id"], "local_time": "20:30:00"}
+    live = tabs.open("/")
+    wait_until_live(live)
+    show = {"show_id": new_id("shw_"), "local_date": "2031-05-27", **about}
+    house.order("catalog.schedule-show", **show, time_zone="America/New_York")
+    row = live.locator(f"[data-key='{show['show_id']}']")
+    expect(row).to_contain_text("20:30, America/New York")
+    house.order("catalog.schedule-show", **show, status="cancelled")
+    expect(row.locator(".tag")).to_have_text("Cancelled")
+    expect_same(live, tabs.still("/"))
+    assert tabs.complaints == []

@@ -8,6 +8,7 @@ import asyncio
 import random
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import httpx2
@@ -64,7 +65,7 @@ class Stage:
         self.run_id = derive_id(self.schedule_id, "once", "1")
         self.chance = random.Random(SEED)
         self.known_id, self.username = new_id("usr_"), f"u{new_id()[-20:]}"
-        self.delivery_id, self.webhook_id = "", ""
+        self.delivery_id, self.webhook_id, self.message_id = "", "", ""
 
     def arguments(self) -> dict[str, dict[str, Any]]:
         """What every query is asked with."""
@@ -107,6 +108,7 @@ class Stage:
             "scheduler.list-runs": {"which": "upcoming", "schedule_id": self.schedule_id},
             "scheduler.list-schedules": {},
             "ingress.get-delivery": {"delivery_id": self.delivery_id},
+            "ingress.get-message": {"message_id": self.message_id},
             "ingress.list-messages": {"webhook_id": self.webhook_id},
             "ingress.list-webhooks": {},
             "ingress.list-deliveries": {"partner": "partner", "limit": 20},
@@ -151,7 +153,7 @@ class Stage:
                 ("moderator", "voting.reinstate-voter", {**show, "voter_id": voter}),
                 ("admin", *self.song(chance.randrange(6))),
                 ("admin", "catalog.record-setlist", self.setlist()),
-                ("admin", "catalog.schedule-show", self.show(f"2030-05-0{chance.randint(1, 9)}")),
+                ("admin", "catalog.schedule-show", self.show(self.day())),
                 ("admin", *self.schedule(chance.randint(3000, 4000))),
                 ("admin", "scheduler.run-now", {"schedule_id": self.schedule_id}),
                 ("admin", chance.choice(RESTING), {"schedule_id": self.schedule_id}),
@@ -200,6 +202,9 @@ class Stage:
         """One of two songs that nobody votes for is, by turns, part of one or the other."""
         into = self.chance.choice(self.song_ids[3:5])
         return {"kind": "song", "record_id": self.song_ids[5], "into_id": into}
+
+    def day(self) -> str:
+        return f"2030-05-0{self.chance.randint(1, 9)}"
 
     def show(self, day: str) -> dict[str, Any]:
         ids = {"show_id": self.show_id, "artist_id": self.artist_id, "venue_id": self.venue_id}
@@ -322,6 +327,17 @@ class Site:
         assert response.status_code == 200, (query, response.text)
         return response.json()
 
+    async def has_told(self, stage: Stage) -> bool:
+        """Change the show until the webhook is told of it, and remember the first message."""
+        await self.do("admin", "catalog.schedule-show", stage.show(stage.day()))
+        response = await self._client.get(
+            "/v1/ingress/list-messages",
+            params={"webhook_id": stage.webhook_id},
+            headers=headers_of(self._nats_server, "admin", "admin"),
+        )
+        stage.message_id = next((it["message_id"] for it in response.json()["messages"]), "")
+        return stage.message_id != ""
+
     async def until_there(
         self, token: str | None, query: str, args: dict[str, Any], text: str
     ) -> None:
@@ -373,6 +389,7 @@ async def test_result_and_changes_are_a_fresh_result_for_every_query(
                 assert response.status_code == 200, response.text
             registered = await site.do("admin", "ingress.register-webhook", WEBHOOK)
             stage.webhook_id = registered.json()["webhook_id"]
+            await eventually(partial(site.has_told, stage), timeout_seconds=60)
             first = await site.deliver("hooks/partner/main", stage.delivery())
             stage.delivery_id = first.headers["backline-delivery"]
             await eventually(lambda: site.knows(stage.delivery_id))

@@ -17,6 +17,13 @@ from contracts.catalog_identity import (
     ForgetVenue,
 )
 from contracts.catalog_setlists import RecordSetlist, SetlistChanged, SetlistNoted, SetlistRecorded
+from contracts.catalog_settling import (
+    SettleArtist,
+    SettleGathering,
+    SettleSetlist,
+    SettleSong,
+    SettleVenue,
+)
 from contracts.catalog_songs import RegisterSong, SongAdded, SongChanged, SongNoted
 from contracts.catalog_venues import RegisterVenue, VenueAdded, VenueChanged, VenueNoted
 from services.catalog.domain.records import Record, record, shape_of
@@ -26,29 +33,34 @@ ARTIST = record(
     RegisterArtist,
     Record[ArtistAdded, ArtistChanged],
     forget=ForgetArtist,
+    settle=SettleArtist,
 )
 VENUE = record(
     shape_of(Kind.VENUE, RegisterVenue, VenueAdded, VenueChanged, VenueNoted),
     RegisterVenue,
     Record[VenueAdded, VenueChanged],
     forget=ForgetVenue,
+    settle=SettleVenue,
 )
 SONG = record(
     shape_of(Kind.SONG, RegisterSong, SongAdded, SongChanged, SongNoted),
     RegisterSong,
     Record[SongAdded, SongChanged],
     forget=ForgetSong,
+    settle=SettleSong,
 )
 SETLIST = record(
     shape_of(Kind.SETLIST, RecordSetlist, SetlistRecorded, SetlistChanged, SetlistNoted),
     RecordSetlist,
     Record[SetlistRecorded, SetlistChanged],
     forget=ForgetSetlist,
+    settle=SettleSetlist,
 )
 GATHERING = record(
     shape_of(Kind.GATHERING, RegisterGathering, GatheringAdded, GatheringChanged, GatheringNoted),
     RegisterGathering,
     Record[GatheringAdded, GatheringChanged],
     forget=ForgetGathering,
+    settle=SettleGathering,
     miss=MissGathering,
 )

@@ -25,6 +25,7 @@ from contracts.catalog import (
     RecordUnheardOf,
     SpeaksForAnother,
 )
+from contracts.catalog_settling import NothingSaid
 from libs.kernel.decider import Decider
 from libs.kernel.messages import Access, Command, Event, Origin, registry
 from services.catalog.domain.precedence import rank
@@ -113,6 +114,29 @@ class Shape:
         }
         ids = [f"{AN_ID}{each}" for each in getattr(before, EXTERNAL_IDS) if each not in others]
         return self.news(getattr(command, self.key), state, source, None, {}, gone, ids)
+
+    def settle(self, command: Command[Any], state: Known, origin: Origin) -> Sequence[Event]:
+        """What follows when a person says who is right about a field, or takes that back.
+        raises EditorSuspended, RecordUnheardOf, NothingSaid
+        """
+        may_speak(origin, PEOPLE)
+        if state.known is None:
+            raise RecordUnheardOf
+        key, name = getattr(command, self.key), getattr(command, "field")  # noqa: B009
+        source: str | None = getattr(command, "source")  # noqa: B009
+        was = self._word(name, PEOPLE, state)
+        if source is None:
+            return [] if was is None else self.news(key, state, PEOPLE, None, {}, [name])
+        value = self._word(name, source, state)
+        if value is None:
+            raise NothingSaid(f"{source}: {name}")
+        return [] if value == was else self.news(key, state, PEOPLE, None, {name: value})
+
+    def _word(self, name: str, source: str, state: Known) -> Any:
+        """What a source says of a field; None when that is nothing."""
+        saying = state.said.get(source)
+        said = {} if saying is None else said_in(saying, self.key)
+        return None if name == EXTERNAL_IDS else said.get(name)
 
     def news(
         self,
@@ -235,6 +259,7 @@ def record[S](
     state: type[S],
     *,
     forget: type[Command[RecordReceipt]],
+    settle: type[Command[RecordReceipt]],
     miss: type[Command[RecordReceipt]] | None = None,
 ) -> Decider[Any, Event, S]:
     """An aggregate that is told facts and records those that are news.
@@ -242,6 +267,7 @@ def record[S](
     tell    tells facts; a field that is None says nothing
     state   Record[added, changed], for whoever saves and restores it
     forget  says that a source was speaking of something else
+    settle  says which source is right about a field
     miss    says that a source does not tell of it any longer, for kinds that can disappear
     """
 
@@ -250,11 +276,13 @@ def record[S](
             return shape.miss(command, state, origin)
         if isinstance(command, forget):
             return shape.forget(command, state)
+        if isinstance(command, settle):
+            return shape.settle(command, state, origin)
         return shape.tell(command, state, origin)
 
     return Decider(
         aggregate=shape.kind.value,
-        commands=(tell, forget) if miss is None else (tell, forget, miss),
+        commands=(tell, forget, settle) if miss is None else (tell, forget, settle, miss),
         events=(shape.added, shape.changed, shape.noted),
         state=state,
         decide=decide,

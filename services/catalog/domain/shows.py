@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from contracts.catalog import Kind, RecordUnheardOf
 from contracts.catalog_identity import ForgetShow
+from contracts.catalog_settling import SettleShow
 from contracts.catalog_shows import ScheduleShow, ShowChanged, ShowNoted, ShowScheduled, ShowStatus
 from contracts.catalog_stage import (
     BeginShow,
@@ -55,6 +56,8 @@ def decide(command: Any, show: Show, origin: Origin) -> Sequence[Event]:
         return SHAPE.miss(command, show, origin)
     if isinstance(command, ForgetShow):
         return SHAPE.forget(command, show)
+    if isinstance(command, SettleShow):
+        return SHAPE.settle(command, show, origin)
     known = show.known
     if known is None:
         raise RecordUnheardOf
@@ -116,7 +119,7 @@ def evolve(show: Show, event: Event) -> Show:
 
 SHOW: Decider[Any, Event, Show] = Decider(
     aggregate=Kind.SHOW.value,
-    commands=(ScheduleShow, MissShow, ForgetShow, PlanShowDay, BeginShow, EndShow),
+    commands=(ScheduleShow, MissShow, ForgetShow, SettleShow, PlanShowDay, BeginShow, EndShow),
     events=(ShowScheduled, ShowChanged, ShowNoted, ShowDayPlanned, ShowBegan, ShowEnded),
     state=Show,
     decide=decide,

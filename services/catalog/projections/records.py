@@ -174,7 +174,7 @@ def _keys(event: Recorded) -> tuple[str, ...]:
     match event.data:
         case RecordsMerged(kind=kind, into_id=other) | RecordsSplit(kind=kind, from_id=other):
             both = [f"{word}.{each}" for word in (kind, "saying") for each in (of, other)]
-            return (_LISTS[kind], *both)
+            return (_LISTS[kind], "disputes", *both)
         case ShowBegan() | ShowEnded():
             return ("shows", f"show.{of}")
         case noted if type(noted) in _NOTED:

@@ -58,9 +58,10 @@ _BEGIN = _changes(
     ended_at=None,
 )
 _HASTEN = _changes("due_at")
-_RESET = _changes(**dict.fromkeys(_NOTHING, 0), of=None, refusals=[], due_at=None)
+_RESET = _changes(**dict.fromkeys(_NOTHING, 0), of=None, cursor=None, refusals=[], due_at=None)
 _ADVANCE = _changes(
     "of",
+    "cursor",
     pages=syncs.c.pages + 1,
     **{
         name: syncs.c[name] + bindparam(f"more_{name}", type_=syncs.c[name].type)
@@ -71,6 +72,7 @@ _ADVANCE = _changes(
 _FINISH = _changes(
     "status",
     "ended_at",
+    cursor=None,
     missing=syncs.c.missing + bindparam("more_missing", type_=syncs.c.missing.type),
 )
 _FAIL = _changes("status", "ended_at", "reason", "retry_at")
@@ -121,8 +123,9 @@ def _writes(event: Recorded) -> Iterator[Write]:
             yield Write(_BEGIN, [{**row, **running, "new_began_at": began.at}])
         case SyncAdvanced() as advanced:
             counts = {f"more_{name}": getattr(advanced.tally, name) for name in _COUNTS}
-            more = {"new_of": advanced.of, "more_refusals": advanced.refusals}
-            yield Write(_ADVANCE, [{**row, **counts, **more}])
+            read = {"new_of": advanced.of, "new_cursor": advanced.next}
+            more = {**counts, "more_refusals": advanced.refusals}
+            yield Write(_ADVANCE, [{**row, **read, **more}])
         case SyncFinished(at=at, missing=missing):
             finished = {"new_status": SyncStatus.FINISHED.value, "new_ended_at": at}
             yield Write(_FINISH, [{**row, **finished, "more_missing": missing}])

@@ -1,6 +1,6 @@
 """Events of our own webhooks as rows, one after the other: their order matters."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import bindparam, update
@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.sql.expression import UpdateBase
 
 from contracts.ingress_webhooks import (
+    AttemptEnd,
     MessageAttempted,
     MessageDelivered,
     MessageFailed,
@@ -27,7 +28,7 @@ from contracts.ingress_webhooks import (
 from libs.eventlog import Recorded
 from libs.kernel.messages import Event
 from libs.readmodel import Projected, Projection, Write
-from services.ingress.tables import messages, sent, webhooks
+from services.ingress.tables import messages, sent, tries, webhooks
 
 EVENTS = (
     WebhookRegistered,
@@ -64,6 +65,17 @@ _ADD_MESSAGE = upsert(messages).on_conflict_do_nothing()
 _BEGIN = _set_message("attempts")
 _END = _set_message("status", "attempts", "last_status", "last_detail", "next_at")
 _RESEND = _set_message("status", "next_at")
+_TRY = upsert(tries).on_conflict_do_nothing()
+_HAS_ENDED = upsert(tries)
+_HAS_ENDED = _HAS_ENDED.on_conflict_do_update(
+    index_elements=[tries.c.message_id, tries.c.attempt],
+    set_={name: _HAS_ENDED.excluded[name] for name in ("ended_at", "outcome", "status", "detail")},
+)
+_OUTCOMES = {
+    MessageDelivered: AttemptEnd.TAKEN,
+    MessageFailed: AttemptEnd.FAILED,
+    MessageGivenUp: AttemptEnd.GIVEN_UP,
+}
 
 
 def project(events: Sequence[Recorded]) -> Projected:
@@ -72,14 +84,37 @@ def project(events: Sequence[Recorded]) -> Projected:
     keys: dict[str, int] = {}
     for recorded in events:
         writes.append(_write(recorded.data))
-        keys[_key(recorded.data)] = recorded.position
+        writes += _tries(recorded)
+        keys.update(dict.fromkeys(_keys(recorded.data), recorded.position))
     return Projected(writes, keys)
 
 
-def _key(event: Event) -> str:
-    if hasattr(event, "message_id"):
-        return f"messages.{getattr(event, 'webhook_id')}"  # noqa: B009  # All of them have it.
-    return "webhooks"
+def _keys(event: Event) -> tuple[str, ...]:
+    if not hasattr(event, "message_id"):
+        return ("webhooks",)
+    webhook_id: str = getattr(event, "webhook_id")  # noqa: B009  # All of them have it.
+    return (f"messages.{webhook_id}", f"message.{event.message_id}")
+
+
+def _tries(recorded: Recorded) -> Iterator[Write]:
+    """An attempt that begins, or has ended."""
+    event = recorded.data
+    match event:
+        case MessageAttempted(message_id=message_id, attempt=attempt):
+            begun = {"message_id": message_id, "attempt": attempt, "began_at": recorded.at}
+            unknown = {"ended_at": None, "outcome": None, "status": None, "detail": ""}
+            yield Write(_TRY, [{**begun, **unknown}])
+        case MessageDelivered() | MessageFailed() | MessageGivenUp():
+            ended = {
+                "message_id": event.message_id,
+                "attempt": event.attempt,
+                "began_at": recorded.at,
+                "ended_at": recorded.at,
+                "outcome": _OUTCOMES[type(event)].value,
+                "status": event.status,
+                "detail": getattr(event, "detail", ""),
+            }
+            yield Write(_HAS_ENDED, [ended])
 
 
 def _write(event: Event) -> Write:
@@ -119,6 +154,7 @@ def _message_write(event: Event) -> Write:
                 "last_status": None,
                 "last_detail": "",
                 "next_at": None,
+                "data": event.data,
             }
             return Write(_ADD_MESSAGE, [row])
         case MessageAttempted(attempt=attempt):

@@ -1,13 +1,18 @@
 """Questions about what is sent, and to whom."""
 
-from sqlalchemy import select
+from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.ingress_webhooks import (
+    AttemptEnd,
     DisabledBecause,
+    GetMessage,
     ListMessages,
     ListWebhooks,
+    MessageHistory,
     MessageStatus,
+    MessageUnknown,
+    SentAttempt,
     SentMessage,
     SentMessages,
     Topic,
@@ -17,7 +22,7 @@ from contracts.ingress_webhooks import (
 )
 from libs.kernel.messages import Caller
 from libs.readmodel import Queries, Reading
-from services.ingress.tables import messages, webhooks
+from services.ingress.tables import messages, tries, webhooks
 
 
 async def list_webhooks(
@@ -56,25 +61,52 @@ async def list_messages(
         statement = statement.where(messages.c.status == query.status)
     newest = statement.order_by(messages.c.occurred_at.desc(), messages.c.message_id.desc())
     rows = (await connection.execute(newest.limit(query.limit))).mappings()
-    return SentMessages(
-        messages=[
-            SentMessage(
-                message_id=row["message_id"],
-                webhook_id=row["webhook_id"],
-                topic=Topic(row["topic"]),
-                occurred_at=row["occurred_at"],
-                status=MessageStatus(row["status"]),
-                attempts=row["attempts"],
-                last_status=row["last_status"],
-                last_detail=row["last_detail"],
-                next_at=row["next_at"],
+    return SentMessages(messages=[_message(row) for row in rows])
+
+
+async def get_message(
+    query: GetMessage, _caller: Caller, connection: AsyncConnection
+) -> MessageHistory:
+    """A message and its attempts. raises   MessageUnknown"""
+    own = select(messages).where(messages.c.message_id == query.message_id)
+    row = (await connection.execute(own)).mappings().one_or_none()
+    if row is None:
+        raise MessageUnknown
+    of_message = select(tries).where(tries.c.message_id == query.message_id)
+    tried = (await connection.execute(of_message.order_by(tries.c.attempt))).mappings()
+    return MessageHistory(
+        message=_message(row),
+        data=row["data"],
+        attempts=[
+            SentAttempt(
+                attempt=each["attempt"],
+                began_at=each["began_at"],
+                ended_at=each["ended_at"],
+                outcome=None if each["outcome"] is None else AttemptEnd(each["outcome"]),
+                status=each["status"],
+                detail=each["detail"],
             )
-            for row in rows
-        ]
+            for each in tried
+        ],
+    )
+
+
+def _message(row: RowMapping) -> SentMessage:
+    return SentMessage(
+        message_id=row["message_id"],
+        webhook_id=row["webhook_id"],
+        topic=Topic(row["topic"]),
+        occurred_at=row["occurred_at"],
+        status=MessageStatus(row["status"]),
+        attempts=row["attempts"],
+        last_status=row["last_status"],
+        last_detail=row["last_detail"],
+        next_at=row["next_at"],
     )
 
 
 QUERIES: Queries = {
     ListWebhooks: Reading(list_webhooks, ("webhooks",)),
     ListMessages: Reading(list_messages, ("webhooks",)),
+    GetMessage: Reading(get_message, ("webhooks",)),
 }

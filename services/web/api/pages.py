@@ -13,6 +13,7 @@ from litestar.params import FromPath, FromQuery
 from pydantic import TypeAdapter, ValidationError
 
 from contracts.catalog import When
+from contracts.ingress_webhooks import Topic
 from libs.chassis import asgi
 from libs.chassis.asgi import Application, Message, Receive, Scope
 from libs.kernel.errors import BacklineError, Invalid, NotFound
@@ -49,7 +50,10 @@ _ACCOUNT_PAGES = {
     "/account": "account.html",
     "/admin/users": "users.html",
     "/admin/jobs": "jobs.html",
+    "/admin/syncs": "syncs.html",
+    "/admin/disputes": "disputes.html",
     "/admin/deliveries": "deliveries.html",
+    "/admin/webhooks": "webhooks.html",
 }
 """Pages whose content is for one person, and so is filled in by the browser alone."""
 
@@ -83,7 +87,7 @@ def create_pages(
 
     @get(list(_ACCOUNT_PAGES), media_type=MediaType.HTML)
     async def account(request: Request[Any, Any, Any]) -> Response[str]:
-        return pages.account(_ACCOUNT_PAGES[request.url.path])
+        return pages.account(_ACCOUNT_PAGES[request.url.path], here=request.url.path)
 
     @get("/callback/{provider:str}", media_type=MediaType.HTML)
     async def callback(provider: FromPath[str]) -> Response[str]:
@@ -156,6 +160,21 @@ def _with_headers(application: Application, headers: list[tuple[bytes, bytes]]) 
     return answer
 
 
+_TOPICS = [
+    (topic.value, words)
+    for topic, words in {
+        Topic.BALLOT_PREPARED: "a ballot is prepared",
+        Topic.BALLOT_OPENED: "voting opens",
+        Topic.BALLOT_CLOSED: "voting closes",
+        Topic.BALLOT_FINALIZED: "a ballot is scored",
+        Topic.SHOW_SCHEDULED: "a show is announced",
+        Topic.SHOW_CHANGED: "something about a show changes",
+        Topic.SETLIST_RECORDED: "it is known what was played",
+    }.items()
+]
+"""What partner systems can be told of, in words."""
+
+
 class _Blank(dict[str, str]):
     """A row with nothing in it: the template of rows that the browser makes."""
 
@@ -196,7 +215,7 @@ class _Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.globals.update(asset=assets.address, blank=_Blank())
+        self._templates.globals.update(asset=assets.address, blank=_Blank(), topics=_TOPICS)
 
     async def shows(self, when: str | None, after: str | None) -> Response[str]:
         answers = await self._shows_answers(when, after)
@@ -239,8 +258,8 @@ class _Pages:
         }
         return self._render("show.html", page=page, state=state)
 
-    def account(self, template: str) -> Response[str]:
-        return self._render(template)
+    def account(self, template: str, here: str = "") -> Response[str]:
+        return self._render(template, here=here)
 
     def mails(self, mails: list[CaughtMail]) -> Response[str]:
         shown = [(mail, [_parts(line) for line in mail.text.splitlines()]) for mail in mails]

@@ -5,6 +5,7 @@ The twin is `static/view/show-page.js`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import assert_never
 
 from contracts.catalog_shows import Show, ShowStatus, ShowSummary
 from contracts.voting import (
@@ -19,13 +20,13 @@ from contracts.voting import (
 from services.web.queries.played import UNKNOWN_SONG, PlayedSet, played_sets
 from services.web.queries.wording import (
     artist_text,
-    clock_text,
     counted,
     day_text,
     moment_text,
     number_text,
     place_text,
     share_text,
+    starts_text,
 )
 
 BAR_LENGTH = 10_000
@@ -76,7 +77,8 @@ class ShowPage:
     day: str
     day_iso: str
     starts: str
-    notice: str
+    standing: str
+    standing_text: str
     phase: str
     phase_text: str
     hours: str
@@ -124,8 +126,9 @@ def show_page(
         place=place_text(show),
         day=day_text(show.local_date),
         day_iso=show.local_date.isoformat(),
-        starts=f"Starts {clock_text(show.local_time)}" if show.local_time else "",
-        notice=_notice(show),
+        starts=_starts(show, has_setlist=bool(sets)),
+        standing=show.status.value,
+        standing_text=_standing_text(show, has_setlist=bool(sets)),
         phase=ballot.status.value if ballot else "none",
         phase_text=_phase_text(ballot, has_setlist=bool(sets)),
         hours=_hours(ballot, show.time_zone),
@@ -149,14 +152,28 @@ def show_page(
     )
 
 
-def _notice(show: ShowSummary) -> str:
+def _starts(show: ShowSummary, *, has_setlist: bool) -> str:
+    starts = starts_text(show)
+    if not starts:
+        return ""
+    has_begun = has_setlist or show.status in {ShowStatus.LIVE, ShowStatus.FINISHED}
+    return f"{'Started' if has_begun else 'Starts'} {starts}"
+
+
+def _standing_text(show: ShowSummary, *, has_setlist: bool) -> str:
     match show.status:
+        case ShowStatus.SCHEDULED:
+            return "Played" if has_setlist else "Scheduled"
+        case ShowStatus.LIVE:
+            return "On stage now"
+        case ShowStatus.FINISHED:
+            return "Finished"
         case ShowStatus.POSTPONED:
             return "This show is postponed."
         case ShowStatus.CANCELLED:
             return "This show is cancelled."
-        case ShowStatus.SCHEDULED | ShowStatus.LIVE | ShowStatus.FINISHED:
-            return ""
+        case _:
+            assert_never(show.status)
 
 
 def _phase_text(ballot: Ballot | None, *, has_setlist: bool) -> str:

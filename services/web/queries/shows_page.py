@@ -11,19 +11,22 @@ from contracts.catalog_shows import ShowStatus, ShowSummary
 from contracts.voting import BallotStatus, BallotSummary
 from services.web.queries.wording import (
     artist_text,
-    clock_text,
     counted,
     day_text,
     moment_text,
     month_text,
     place_text,
+    starts_text,
     weekday_text,
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShowRow:
-    """A show in a list. `badge` is what one should know before going there; may be empty."""
+    """A show in a list. `badge` is what one should know before going there; may be empty.
+
+    standing  how the show stands, a `ShowStatus`; `phase`: how its ballot does
+    """
 
     show_id: str
     href: str
@@ -36,6 +39,7 @@ class ShowRow:
     month: str
     year: str
     starts: str
+    standing: str
     phase: str
     badge: str
     votes: str
@@ -104,7 +108,8 @@ def _row(show: ShowSummary, ballot: BallotSummary | None) -> ShowRow:
         day_number=str(day.day),
         month=month_text(day),
         year=str(day.year),
-        starts=clock_text(show.local_time) if show.local_time else "",
+        starts=starts_text(show),
+        standing=show.status.value,
         phase=ballot.status.value if ballot else "none",
         badge=_badge(show, ballot),
         votes=counted(ballot.total, "vote", "votes") if ballot and ballot.total else "",
@@ -113,16 +118,24 @@ def _row(show: ShowSummary, ballot: BallotSummary | None) -> ShowRow:
 
 
 def _badge(show: ShowSummary, ballot: BallotSummary | None) -> str:
+    """Called off or not comes first, then whether one can vote, then how far the show has come."""
+    status = ballot.status if ballot else None
     match show.status:
         case ShowStatus.POSTPONED:
             return "Postponed"
         case ShowStatus.CANCELLED:
             return "Cancelled"
+        case ShowStatus.LIVE if status is not BallotStatus.OPEN:
+            return "On stage now"
+        case ShowStatus.FINISHED if status is BallotStatus.CLOSED:
+            return "Finished"
+        case ShowStatus.FINISHED if status is None and not show.song_count:
+            return "Finished"
         case ShowStatus.SCHEDULED | ShowStatus.LIVE | ShowStatus.FINISHED:
             pass
         case _:
             assert_never(show.status)
-    match ballot.status if ballot else None:
+    match status:
         case BallotStatus.PREPARED:
             return "Opens soon"
         case BallotStatus.OPEN:

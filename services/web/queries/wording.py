@@ -47,6 +47,16 @@ def clock_text(at: time) -> str:
     return f"{at.hour:02}:{at.minute:02}"
 
 
+def starts_text(show: ShowSummary) -> str:
+    """When a show starts on the clock of its place, and whose clock that is: `20:00,
+    America/New York`. Empty when that is not known.
+    """
+    if show.local_time is None:
+        return ""
+    clock = clock_text(show.local_time)
+    return f"{clock}, {show.time_zone.replace('_', ' ')}" if show.time_zone else clock
+
+
 def moment_text(at: datetime, zone_name: str | None) -> str:
     """A moment on the venue's clock, and whose clock that is: `Sat 21 Nov, 20:00 venue time`."""
     zone = _zone(zone_name)

@@ -5,105 +5,57 @@
  * @module
  */
 
+import { button, make, moment, opener, tag, UNITS } from "./making.js";
+import { subjectOf } from "./subjects.js";
+/** @import { Client } from "../client/index.js" */
+
 /**
  * @typedef {object} Acts
- * @property {(name: string, args: Record<string, unknown>) => Promise<void>} send
+ * @property {Client} client to look up the names of what jobs are about
+ * @property {(name: string, args: Record<string, unknown>) => Promise<unknown>} send
  * @property {(runId: string) => void} open
  */
 
 const OVERDUE_MS = 60_000;
 const WHEN = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "medium" });
 const STEP = new Intl.DateTimeFormat("en", { month: "short", day: "numeric", hour: "numeric", minute: "2-digit", second: "2-digit" });
-const AGO = new Intl.RelativeTimeFormat("en", { numeric: "always", style: "short" });
-/** @type {[Intl.RelativeTimeFormatUnit, number][]} */
-const UNITS = [
-  ["day", 86_400],
-  ["hour", 3600],
-  ["minute", 60],
-  ["second", 1],
-];
 
 /**
- * @template {keyof HTMLElementTagNameMap} T
- * @param {T} tag
- * @param {...(Node | string)} content
+ * A job and what it is about, so that buttons can be called after it.
+ *
+ * @param {string} id
+ * @param {Node} name
+ * @param {any} told
+ * @param {Acts} acts
  */
-export function make(tag, ...content) {
-  const made = document.createElement(tag);
-  made.append(...content);
-  return made;
+function aboutOf(id, name, told, acts) {
+  const about = make("span", name);
+  about.className = "about";
+  about.id = id;
+  if (Object.keys(told).length > 0) about.append(" ", subjectOf(acts.client, told));
+  return about;
 }
 
-/** @param {string} text @param {() => unknown} act @param {string} [about] what it is done to, for those who do not see the row */
-export function button(text, act, about = "") {
-  const made = make("button", text);
-  made.type = "button";
-  made.className = "small-button";
-  if (about !== "") made.setAttribute("aria-label", `${text} ${about}`);
-  made.addEventListener("click", async () => {
-    made.disabled = true;
-    try {
-      await act();
-    } finally {
-      made.disabled = false;
-    }
-  });
-  return made;
-}
-
-/** A moment, told as the distance to now: `tick` keeps it true. @param {string} at */
-export function moment(at) {
-  const made = make("time", distance(at));
-  made.dateTime = at;
-  made.title = WHEN.format(new Date(at));
-  return made;
-}
-
-/** @param {string} at */
-function distance(at) {
-  const seconds = (Date.parse(at) - Date.now()) / 1000;
-  const [unit, size] = UNITS.find(([, each]) => Math.abs(seconds) >= each) ?? ["second", 1];
-  return AGO.format(Math.trunc(seconds / size), unit);
-}
-
-/** Keep all moments on the page true. */
-export function tick() {
-  for (const each of document.querySelectorAll("time")) {
-    const text = distance(each.dateTime);
-    if (each.textContent !== text) each.textContent = text;
-  }
-}
-
-/** @param {string} status @param {string} [text] */
-function tag(status, text = status) {
-  const made = make("span", text);
-  made.className = "tag";
-  made.dataset.status = status;
-  return made;
-}
-
-/** @param {any} run @param {Acts} acts */
-function jobCell(run, acts) {
-  const name = make("button", run.job);
-  name.type = "button";
-  name.className = "link";
-  name.addEventListener("click", () => acts.open(run.run_id));
+/** @param {string} list @param {any} run @param {Acts} acts @returns {[HTMLElement, HTMLElement]} the cell, and what it is about */
+function jobCell(list, run, acts) {
+  const about = aboutOf(`${list}-${run.run_id}`, opener(run.job, () => acts.open(run.run_id)), run.arguments, acts);
   const cause = run.cause === "schedule" ? "" : `, ${run.cause === "now" ? "by hand" : "backfill"}`;
-  return make("td", name, make("br"), make("small", `${run.schedule_id}${cause}`));
+  return [make("td", about, make("small", `${run.schedule_id}${cause}`)), about];
 }
 
-/** @param {any} run @param {Acts} acts */
-function cancelButton(run, acts) {
-  const made = button("Cancel", () => acts.send("cancel-run", { run_id: run.run_id }), run.job);
+/** @param {any} run @param {Acts} acts @param {HTMLElement} about */
+function cancelButton(run, acts, about) {
+  const made = button("Cancel", () => acts.send("cancel-run", { run_id: run.run_id }), about);
   made.disabled = run.is_cancel_asked;
   return made;
 }
 
-/** @param {any} run @param {Acts} acts */
-const retryButton = (run, acts) => button("Retry", () => acts.send("retry-run", { run_id: run.run_id }), run.job);
+/** @param {any} run @param {Acts} acts @param {HTMLElement} about */
+const retryButton = (run, acts, about) => button("Retry", () => acts.send("retry-run", { run_id: run.run_id }), about);
 
 /** @param {any} run @param {Acts} acts */
 export function runningRow(run, acts) {
+  const [job, about] = jobCell("running", run, acts);
   const attempt = make("td", `${run.attempt}, begun `, moment(run.started_at), make("br"), make("small", run.worker));
   const progress = make("td");
   if (run.progress !== null) {
@@ -117,33 +69,36 @@ export function runningRow(run, acts) {
     progress.append(bar, make("small", `${done}${total ? ` of ${total}` : ""} ${note}`));
   }
   if (run.is_cancel_asked) progress.append(tag("paused", "is being cancelled"));
-  return make("tr", jobCell(run, acts), attempt, progress, make("td", cancelButton(run, acts)));
+  return make("tr", job, attempt, progress, make("td", cancelButton(run, acts, about)));
 }
 
 /** @param {any} run @param {Acts} acts */
 export function parkedRow(run, acts) {
+  const [job, about] = jobCell("parked", run, acts);
   const why = make("td", make("strong", run.failure?.code ?? ""), make("br"), make("small", run.failure?.detail ?? ""));
-  const acting = make("td", retryButton(run, acts), cancelButton(run, acts));
-  return make("tr", jobCell(run, acts), why, make("td", moment(run.at)), acting);
+  const acting = make("td", retryButton(run, acts, about), cancelButton(run, acts, about));
+  return make("tr", job, why, make("td", moment(run.at)), acting);
 }
 
 /** @param {any} run @param {Acts} acts */
 export function upcomingRow(run, acts) {
+  const [job, about] = jobCell("upcoming", run, acts);
   const when = run.status === "held" ? make("td", tag("paused", "held")) : make("td", moment(run.at));
   const attempt = make("td", String(run.attempt + 1));
   if (run.failure !== null) attempt.append(make("br"), make("small", `after ${run.failure.code}`));
-  const acting = make("td", cancelButton(run, acts));
+  const acting = make("td", cancelButton(run, acts, about));
   const isOverdue = run.status === "scheduled" && Date.parse(run.at) < Date.now() - OVERDUE_MS;
-  if (run.status === "waiting" || isOverdue) acting.prepend(retryButton(run, acts));
-  return make("tr", jobCell(run, acts), when, attempt, acting);
+  if (run.status === "waiting" || isOverdue) acting.prepend(retryButton(run, acts, about));
+  return make("tr", job, when, attempt, acting);
 }
 
 /** @param {any} run @param {Acts} acts */
 export function historyRow(run, acts) {
+  const [job, about] = jobCell("history", run, acts);
   const tries = run.attempt > 1 ? ` after ${run.attempt} attempts` : "";
   const acting = make("td");
-  if (run.status !== "succeeded") acting.append(retryButton(run, acts));
-  return make("tr", jobCell(run, acts), make("td", moment(run.at)), make("td", tag(run.status), tries), acting);
+  if (run.status !== "succeeded") acting.append(retryButton(run, acts, about));
+  return make("tr", job, make("td", moment(run.at)), make("td", tag(run.status), tries), acting);
 }
 
 /** @param {any} timing */
@@ -157,31 +112,31 @@ export function words(timing) {
 
 /** @param {any} schedule @param {Acts} acts */
 export function scheduleRow(schedule, acts) {
-  const about = { schedule_id: schedule.schedule_id };
+  const { schedule_id } = schedule;
   const isPaused = schedule.status === "paused";
-  const named = make("td", make("strong", schedule.schedule_id), make("br"), make("small", schedule.job));
+  const about = aboutOf(`schedule-${schedule_id}`, make("strong", schedule.job), schedule.arguments, acts);
+  const named = make("td", about, make("small", schedule_id));
   const when = make("td", words(schedule.timing), make("br"), make("small", `overlap: ${schedule.overlap}`));
   const next = make("td");
   if (isPaused) next.append(tag("paused"), make("br"), make("small", schedule.note));
   else if (schedule.next_at !== null) next.append(moment(schedule.next_at));
   const last = make("td");
   if (schedule.last_run_id !== null && schedule.last_run_status !== null) {
-    const opening = make("button", schedule.last_run_status);
-    opening.type = "button";
-    opening.className = "link";
-    opening.addEventListener("click", () => acts.open(schedule.last_run_id));
+    const opening = opener(schedule.last_run_status, () => acts.open(schedule.last_run_id));
+    opening.dataset.run = schedule.last_run_id;
     last.append(opening, " ", moment(schedule.last_at));
   }
   if (schedule.skipped > 0) last.append(make("br"), make("small", `${schedule.skipped} skipped`));
-  const name = schedule.schedule_id;
+  /** @param {string} name @param {Record<string, unknown>} [more] */
+  const send = (name, more) => acts.send(name, { schedule_id, ...more });
   const acting = make(
     "td",
-    button("Run now", () => acts.send("run-now", about), name),
+    button("Run now", () => send("run-now"), about),
     isPaused
-      ? button("Resume", () => acts.send("resume-schedule", about), name)
-      : button("Pause", () => withNote("Why does it rest?", (note) => acts.send("pause-schedule", { ...about, note })), name),
-    button("Backfill", () => withRange((range) => acts.send("backfill", { ...about, ...range })), name),
-    button("Cancel", () => withNote("Why does it end?", (note) => acts.send("cancel-schedule", { ...about, note })), name),
+      ? button("Resume", () => send("resume-schedule"), about)
+      : button("Pause", () => withNote("Why does it rest?", (note) => send("pause-schedule", { note })), about),
+    button("Backfill", () => withRange((range) => send("backfill", range)), about),
+    button("Cancel", () => withNote("Why does it end?", (note) => send("cancel-schedule", { note })), about),
   );
   return make("tr", named, when, next, last, acting);
 }
@@ -210,11 +165,12 @@ export function stepItem(step) {
   return item;
 }
 
-/** @param {any} history @returns {[string, string][]} */
-export function factsOf({ run, arguments: told }) {
-  /** @type {[string, string][]} */
+/** @param {any} history @param {Acts} acts @returns {[string, string | Node][]} */
+export function factsOf({ run, arguments: told }, acts) {
+  /** @type {[string, string | Node][]} */
   const facts = [
     ["Job", run.job],
+    ...(Object.keys(told).length > 0 ? [/** @type {[string, Node]} */ (["About", subjectOf(acts.client, told)])] : []),
     ["Told", JSON.stringify(told)],
     ["Schedule", run.schedule_id],
     ["Asked for by", `${run.cause}, ${run.asked_by}`],

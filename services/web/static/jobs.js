@@ -4,129 +4,85 @@
  *
  * @module
  */
-import { newKey, Problem } from "../client/index.js";
 import { setText } from "./bind.js";
-import {
-  factsOf,
-  historyRow,
-  make,
-  parkedRow,
-  runningRow,
-  scheduleRow,
-  stepItem,
-  tick,
-  upcomingRow,
-} from "./jobs-rows.js";
-import { connect, element, oncePerFrame, readState } from "./page-state.js";
+import { factsOf, historyRow, parkedRow, runningRow, scheduleRow, stepItem, upcomingRow } from "./jobs-rows.js";
+import { drawLive, lister, offer, sayingAt, sender } from "./live-list.js";
+import { factItems, tick } from "./making.js";
+import { connect, element, readState } from "./page-state.js";
 /** @import { Acts } from "./jobs-rows.js" */
 
 const SHOWN_MAX = 50;
 const client = connect(readState());
 if (client.session.getSnapshot()?.session_id === undefined) location.replace("/sign-in");
 
-const said = element("jobs-said");
-
-/** @param {string} text */
-function say(text) {
-  setText(said, text);
-  said.toggleAttribute("hidden", text === "");
-}
+const say = sayingAt("jobs-said");
+const send = sender(client, say);
 
 /** @type {Acts} */
 const acts = {
-  send: async (name, args) => {
-    try {
-      await client.command(`scheduler.${name}`, args, { key: newKey() });
-      say("");
-    } catch (error) {
-      const problem = Problem.from(error);
-      say(problem.message);
-    }
-  },
+  client,
+  send: (name, args) => send(`scheduler.${name}`, args),
   open: (runId) => showRun(runId),
 };
 
 /**
- * A live list: rows that are as they were stay, so that nobody loses the button under their finger.
- *
- * @param {string} name of the list on the page
- * @param {string} query
- * @param {Record<string, unknown>} args
- * @param {(result: any) => any[]} itemsOf
- * @param {(item: any) => string} keyOf
- * @param {(item: any, acts: Acts) => HTMLElement} rowOf
+ * @param {string} which
+ * @param {(run: any, acts: Acts) => HTMLElement} rowOf
+ * @param {(runs: any[]) => void} [also] what else is drawn with them
  */
-function list(name, query, args, itemsOf, keyOf, rowOf) {
-  const body = element(name);
-  const live = client.query(query, args, { personal: true });
-  /** @type {Map<string, {text: string, row: HTMLElement}>} */
-  let known = new Map();
-  const draw = oncePerFrame(() => {
-    const { result, problem } = live.getSnapshot();
-    if (problem) say(problem.title);
-    if (!result) return;
-    const items = itemsOf(result);
-    const drawn = new Map(
-      items.map((item) => {
-        const [key, text] = [keyOf(item), JSON.stringify(item)];
-        const before = known.get(key);
-        return [key, before?.text === text ? before : { text, row: rowOf(item, acts) }];
-      }),
-    );
-    known = drawn;
-    const rows = [...drawn.values()].map(({ row }) => row);
-    if (rows.length !== body.children.length || rows.some((row, at) => row !== body.children[at])) {
-      body.replaceChildren(...rows);
-    }
-    element(`${name}-empty`).toggleAttribute("hidden", items.length > 0);
-    setText(element(`${name}-count`), result.next ? `first ${items.length}` : "");
-    if (name === "parked") element("parked-acts").toggleAttribute("hidden", items.length < 2);
-  });
-  live.subscribe(draw);
-  draw();
-  return () => itemsOf(live.getSnapshot().result ?? {});
+function listRuns(which, rowOf, also = () => {}) {
+  const draw = lister({ name: which, keyOf: (run) => run.run_id, rowOf: (run) => rowOf(run, acts) });
+  const drawAll = (/** @type {any} */ { runs, next }) => {
+    draw(runs, next !== null);
+    also(runs);
+  };
+  drawLive(client, "scheduler.list-runs", { which, limit: SHOWN_MAX }, drawAll, say);
 }
 
-/** @param {string} which @param {(run: any, acts: Acts) => HTMLElement} rowOf */
-function listRuns(which, rowOf) {
-  const args = { which, limit: SHOWN_MAX };
-  return list(which, "scheduler.list-runs", args, ({ runs = [] }) => runs, (run) => run.run_id, rowOf);
-}
-
+/** @type {any[]} */
+let parked = [];
 listRuns("running", runningRow);
-const parked = listRuns("parked", parkedRow);
-list(
-  "schedules",
+listRuns("parked", parkedRow, (runs) => {
+  parked = runs;
+  element("parked-acts").toggleAttribute("hidden", runs.length < 2);
+});
+const drawSchedules = lister({
+  name: "schedules",
+  keyOf: (schedule) => schedule.schedule_id,
+  rowOf: (schedule) => scheduleRow(schedule, acts),
+});
+drawLive(
+  client,
   "scheduler.list-schedules",
   { is_recurring: true, limit: 100 },
-  ({ schedules = [] }) => schedules,
-  (schedule) => schedule.schedule_id,
-  scheduleRow,
+  ({ schedules, next }) => drawSchedules(schedules, next !== null),
+  say,
 );
 listRuns("upcoming", upcomingRow);
 listRuns("history", historyRow);
 setInterval(tick, 1000);
 
 element("retry-all").addEventListener("click", () => {
-  for (const run of parked()) void acts.send("retry-run", { run_id: run.run_id });
+  for (const run of parked) void acts.send("retry-run", { run_id: run.run_id });
 });
 
 // ---------------------------------------------------------------------------------- figures
 
-const counts = client.query("scheduler.count-runs", {}, { personal: true });
-const showCounts = () => {
-  const found = counts.getSnapshot().result?.counts;
-  if (!found) return;
-  const of = (/** @type {string[]} */ ...names) => names.reduce((sum, name) => sum + (found[name] ?? 0), 0);
-  const shown = { running: of("running"), upcoming: of("scheduled", "held", "waiting"), parked: of("parked") };
-  for (const [name, count] of Object.entries(shown)) {
-    const figure = element(`figure-${name}`);
-    setText(figure, count.toLocaleString("en"));
-    figure.parentElement?.toggleAttribute("data-some", count > 0);
-  }
-};
-counts.subscribe(showCounts);
-showCounts();
+drawLive(
+  client,
+  "scheduler.count-runs",
+  {},
+  ({ counts }) => {
+    const of = (/** @type {string[]} */ ...names) => names.reduce((sum, name) => sum + (counts[name] ?? 0), 0);
+    const shown = { running: of("running"), upcoming: of("scheduled", "held", "waiting"), parked: of("parked") };
+    for (const [name, count] of Object.entries(shown)) {
+      const figure = element(`figure-${name}`);
+      setText(figure, count.toLocaleString("en"));
+      figure.parentElement?.toggleAttribute("data-some", count > 0);
+    }
+  },
+  say,
+);
 
 // ---------------------------------------------------------------------------------- one run
 
@@ -137,39 +93,31 @@ dialog.addEventListener("close", () => stopShowing());
 /** @param {string} runId */
 function showRun(runId) {
   stopShowing();
-  const history = client.query("scheduler.get-run", { run_id: runId }, { personal: true });
-  const draw = () => {
-    const { result, problem } = history.getSnapshot();
-    if (problem) say(problem.title);
-    if (!result) return;
-    const facts = factsOf(result).flatMap(([name, value]) => [make("dt", name), make("dd", value)]);
-    element("run-facts").replaceChildren(...facts);
-    element("run-steps").replaceChildren(...result.steps.map(stepItem));
+  const draw = (/** @type {any} */ history) => {
+    element("run-facts").replaceChildren(...factItems(factsOf(history, acts)));
+    element("run-steps").replaceChildren(...history.steps.map(stepItem));
   };
-  stopShowing = history.subscribe(draw);
-  draw();
+  stopShowing = drawLive(client, "scheduler.get-run", { run_id: runId }, draw, say);
   if (!dialog.open) dialog.showModal();
 }
 
 // ---------------------------------------------------------------------------------- a new schedule
 
 const form = /** @type {HTMLFormElement} */ (element("put"));
-const jobs = client.query("scheduler.list-jobs", {}, { personal: true });
-const showJobs = () => {
-  const known = (jobs.getSnapshot().result?.jobs ?? []).filter((/** @type {any} */ job) => job.is_registered);
-  const select = /** @type {HTMLSelectElement} */ (form.elements.namedItem("job"));
-  const chosen = select.value;
-  select.replaceChildren(
-    ...known.map((/** @type {any} */ job) => {
-      const option = make("option", `${job.name}: ${job.summary}`);
-      option.value = job.name;
-      return option;
-    }),
-  );
-  if (chosen !== "") select.value = chosen;
-};
-jobs.subscribe(showJobs);
-showJobs();
+const jobSelect = /** @type {HTMLSelectElement} */ (form.elements.namedItem("job"));
+drawLive(
+  client,
+  "scheduler.list-jobs",
+  {},
+  ({ jobs }) => {
+    const known = jobs.filter((/** @type {any} */ job) => job.is_registered);
+    offer(
+      jobSelect,
+      known.map((/** @type {any} */ { name, summary }) => [name, `${name}: ${summary}`]),
+    );
+  },
+  say,
+);
 
 form.addEventListener("change", () => {
   const kind = String(new FormData(form).get("kind"));

@@ -125,11 +125,14 @@ function tick() {
 }
 
 let phase = "";
+let standing = "";
 
 /** @param {ReturnType<typeof showPage>} page */
 function announce(page) {
   if (phase !== "" && phase !== page.phase) announcer.sayNow(page.phase_text);
+  if (standing !== "" && standing !== page.standing) announcer.sayNow(page.standing_text);
   phase = page.phase;
+  standing = page.standing;
   const [leader] = page.candidates;
   if (page.phase !== "open" || leader === undefined || leader.place === "") return;
   announcer.sayInTime(`${leader.title} leads with ${leader.votes}, of ${page.total} in all.`);

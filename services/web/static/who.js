@@ -43,15 +43,17 @@ export async function renewSession() {
   }
 }
 
-/** Say at the top of the page who is here. @param {Client} client */
+/** Say at the top of the page who is here, and lead administrators to what they look after. @param {Client} client */
 export function showWho(client) {
   const link = document.getElementById("who");
+  const admin = document.getElementById("admin");
   if (link === null) return;
   const draw = () => {
     const who = client.session.getSnapshot();
     const isSignedIn = who?.session_id !== undefined;
     setText(link, isSignedIn ? who?.display_name || "Your account" : "Sign in");
     setAttribute(link, "href", isSignedIn ? "/account" : "/sign-in");
+    if (admin !== null) setAttribute(admin, "hidden", !who?.roles?.includes("admin"));
   };
   client.session.subscribe(draw);
   draw();

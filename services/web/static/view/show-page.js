@@ -8,13 +8,13 @@
 import { playedSets, titlesOf, UNKNOWN_SONG } from "./played.js";
 import {
   artistText,
-  clockText,
   counted,
   dayText,
   momentText,
   numberText,
   placeText,
   shareText,
+  startsText,
 } from "./wording.js";
 
 /** A full bar, in the units of its drawing. */
@@ -45,8 +45,9 @@ export function showPage({ found, ballot, tally, leaderboard, votes, me }) {
     place: placeText(show),
     day: dayText(show.local_date),
     day_iso: show.local_date,
-    starts: show.local_time === null ? "" : `Starts ${clockText(show.local_time)}`,
-    notice: noticeOf(show),
+    starts: startsOf(show, sets.length > 0),
+    standing: show.status,
+    standing_text: standingText(show, sets.length > 0),
     phase: ballot?.status ?? "none",
     phase_text: phaseText(ballot, sets.length > 0),
     hours: hoursOf(ballot, show.time_zone),
@@ -70,11 +71,28 @@ export function showPage({ found, ballot, tally, leaderboard, votes, me }) {
   };
 }
 
-/** @param {any} show */
-function noticeOf(show) {
-  if (show.status === "postponed") return "This show is postponed.";
-  if (show.status === "cancelled") return "This show is cancelled.";
-  return "";
+/** @param {any} show @param {boolean} hasSetlist */
+function startsOf(show, hasSetlist) {
+  const starts = startsText(show);
+  if (starts === "") return "";
+  const hasBegun = hasSetlist || show.status === "live" || show.status === "finished";
+  return `${hasBegun ? "Started" : "Starts"} ${starts}`;
+}
+
+/** @param {any} show @param {boolean} hasSetlist */
+function standingText({ status }, hasSetlist) {
+  switch (status) {
+    case "live":
+      return "On stage now";
+    case "finished":
+      return "Finished";
+    case "postponed":
+      return "This show is postponed.";
+    case "cancelled":
+      return "This show is cancelled.";
+    default:
+      return hasSetlist ? "Played" : "Scheduled";
+  }
 }
 
 /** @param {any} ballot @param {boolean} hasSetlist */

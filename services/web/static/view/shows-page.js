@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { artistText, clockText, counted, dayText, momentText, partsOfDay, placeText } from "./wording.js";
+import { artistText, counted, dayText, momentText, partsOfDay, placeText, startsText } from "./wording.js";
 
 /**
  * @param {object} answers
@@ -50,7 +50,8 @@ function rowOf(show, ballot) {
     day_number: number,
     month,
     year,
-    starts: show.local_time === null ? "" : clockText(show.local_time),
+    starts: startsText(show),
+    standing: show.status,
     phase: ballot?.status ?? "none",
     badge: badgeOf(show, ballot),
     votes: !ballot?.total ? "" : counted(ballot.total, "vote", "votes"),
@@ -58,11 +59,20 @@ function rowOf(show, ballot) {
   };
 }
 
-/** @param {any} show @param {any} ballot */
+/**
+ * Called off or not comes first, then whether one can vote, then how far the show has come.
+ *
+ * @param {any} show
+ * @param {any} ballot
+ */
 function badgeOf(show, ballot) {
+  const status = ballot?.status ?? null;
   if (show.status === "postponed") return "Postponed";
   if (show.status === "cancelled") return "Cancelled";
-  switch (ballot?.status) {
+  if (show.status === "live" && status !== "open") return "On stage now";
+  const isAllThereIs = status === "closed" || (status === null && show.song_count === 0);
+  if (show.status === "finished" && isAllThereIs) return "Finished";
+  switch (status) {
     case "prepared":
       return "Opens soon";
     case "open":

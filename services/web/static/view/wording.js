@@ -49,6 +49,17 @@ export function clockText(time) {
 }
 
 /**
+ * When a show starts on the clock of its place, and whose clock that is. Empty when that is not known.
+ *
+ * @param {any} show a `ShowSummary`
+ */
+export function startsText(show) {
+  if (show.local_time === null) return "";
+  const clock = clockText(show.local_time);
+  return show.time_zone ? `${clock}, ${show.time_zone.replaceAll("_", " ")}` : clock;
+}
+
+/**
  * A moment on the clock of the venue, and whose clock that is.
  *
  * @param {string} at `2026-11-21T19:00:00Z`
