@@ -49,9 +49,9 @@ class Access:
 
 SERVICES: Mapping[str, Access] = {
     "auth": Access(persons=True),
-    "catalog": Access(reads=("auth", "ingress.object"), jobs=True),
-    "voting": Access(calls=("catalog",), hears=("catalog",), reads=("auth", "catalog")),
-    "scheduler": Access(reads=("auth",), jobs=True, hands_out=True),
+    "catalog": Access(reads=("auth.user", "ingress.object"), jobs=True),
+    "voting": Access(calls=("catalog",), hears=("catalog",), reads=("auth.user", "catalog")),
+    "scheduler": Access(reads=("auth.user",), jobs=True, hands_out=True),
     "ingress": Access(reads=("catalog", "voting"), keys=True),
     "gateway": Access(calls=EVERYONE, hears=EVERYONE, owns_log=False),
     "web": Access(calls=EVERYONE, hears=EVERYONE, owns_log=False),
