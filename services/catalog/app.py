@@ -13,6 +13,7 @@ from libs.jobs import Worker
 from libs.owner import Owner, OwnerLimits
 from libs.reactions.reactor import Reactor
 from libs.readmodel import answering, run_projections
+from services.catalog.adapters.partners import sandbox
 from services.catalog.adapters.partners.everyone import opened
 from services.catalog.adapters.working import SyncWorker
 from services.catalog.domain import DECIDERS
@@ -29,6 +30,8 @@ def create_app(settings: Settings) -> App:
     """Build the service: the owner of its records, their projections, queries and process
     managers, and the worker of its syncs.
     """
+    named = settings.repeated()
+    repeated = sandbox.REPEATED if named is None else named
     limits = OwnerLimits(
         slot_commands_max=settings.slot_commands_max, live_max=settings.live_records_max
     )
@@ -75,7 +78,7 @@ def create_app(settings: Settings) -> App:
                 settings.show_lasts_seconds,
                 settings.setlist_after_seconds,
                 settings.hastened_every_seconds,
-                [sync_id for _, sync_id in settings.repeated()],
+                [sync_id for _, sync_id in repeated],
             ),
             client=await runtime.connection(),
             nats_url=runtime.settings.nats_url,
@@ -108,7 +111,7 @@ def create_app(settings: Settings) -> App:
             jobs=JOBS,
             client=await runtime.connection(),
             clock=runtime.clock,
-            standing=standing(settings.repeated()),
+            standing=standing(repeated),
         )
         await worker.run(lambda: runtime.ready("jobs"))
 

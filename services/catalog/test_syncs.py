@@ -32,12 +32,14 @@ from libs.testkit.stack import RunningDatabase, RunningNats
 from libs.testkit.waiting import eventually
 from services.catalog.adapters.aftermath import fetch_setlist
 from services.catalog.adapters.findings import Part
-from services.catalog.cli.importing import import_setlists
-from services.catalog.cli.sandboxes.world import (
+from services.catalog.adapters.partners.sandbox import (
     BAND_ATTRACTION,
     BAND_MBID,
     BAND_SPOTIFY,
     CALENDAR,
+)
+from services.catalog.cli.importing import import_setlists
+from services.catalog.cli.sandboxes.world import (
     COMING_SHOWS,
     DEAD_MBID,
     GATHERINGS,
