@@ -9,6 +9,7 @@ from libs.chassis.service import App, Part, Runtime
 from libs.chassis.suspended import SuspendedUsers
 from libs.eventlog.model import LogRecreated
 from libs.owner import Owner, OwnerLimits
+from services.catalog.adapters.partners import sandbox
 from services.catalog.adapters.partners.everyone import opened
 from services.catalog.adapters.working import SyncWorker
 from services.catalog.domain import DECIDERS
@@ -26,6 +27,8 @@ def create_app(settings: Settings) -> App:
     managers, and the worker of its syncs.
     """
     contracts.load()  # Its worker speaks those of the scheduler.
+    named = settings.repeated()
+    repeated = sandbox.REPEATED if named is None else named
     limits = OwnerLimits(
         slot_commands_max=settings.slot_commands_max, live_max=settings.live_records_max
     )
@@ -71,10 +74,10 @@ def create_app(settings: Settings) -> App:
                     settings.show_lasts_seconds,
                     settings.setlist_after_seconds,
                     settings.hastened_every_seconds,
-                    [sync_id for _, sync_id in settings.repeated()],
+                    [sync_id for _, sync_id in repeated],
                 )
             ),
             Part("syncs", sync),
-            parts.jobs(JOBS, standing(settings.repeated())),
+            parts.jobs(JOBS, standing(repeated)),
         ],
     )

@@ -76,7 +76,7 @@ async def catalog(
 @pytest.fixture
 async def sandbox(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RunningSandbox]:
     """The partners, for one test; a catalog that is started after them asks them."""
-    world = Sandbox(TODAY)
+    world = Sandbox(lambda: TODAY)
     (port,) = free_ports(1)
     config = uvicorn.Config(world, host="127.0.0.1", port=port, log_level="error", lifespan="off")
     server = uvicorn.Server(config)

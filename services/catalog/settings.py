@@ -1,13 +1,15 @@
 """What can be set about the catalog from outside."""
 
 import re
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from pydantic import SecretStr, field_validator
 
 from libs.chassis.settings import Settings as ChassisSettings
 from libs.chassis.settings import setting
 from libs.kernel.ids import ID_PATTERN
+
+SANDBOX: Final = "sandbox"
 
 
 class Settings(ChassisSettings):
@@ -40,7 +42,8 @@ class Settings(ChassisSettings):
     repeated_syncs: str = setting(
         "",
         "Syncs that are repeated: `nightly:<sync>` or `hourly:<sync>`, several separated by"
-        " spaces; for example nightly:setlistfm-artist-<mbid> hourly:luma-calendar-<id>.",
+        " spaces; for example nightly:setlistfm-artist-<mbid> hourly:luma-calendar-<id>. Or"
+        " `sandbox`: what the sandbox knows of.",
     )
     hastened_every_seconds: int = setting(
         30,
@@ -116,12 +119,13 @@ class Settings(ChassisSettings):
     @field_validator("repeated_syncs")
     @classmethod
     def _names_syncs(cls, value: str) -> str:
-        repeated_of(value)
+        if value != SANDBOX:
+            repeated_of(value)
         return value
 
-    def repeated(self) -> list[tuple[str, str]]:
-        """How often, and which sync."""
-        return repeated_of(self.repeated_syncs)
+    def repeated(self) -> list[tuple[str, str]] | None:
+        """How often, and which sync; None for those of the sandbox."""
+        return None if self.repeated_syncs == SANDBOX else repeated_of(self.repeated_syncs)
 
     def feeds(self) -> dict[str, str]:
         """The feeds by their names."""

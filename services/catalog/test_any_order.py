@@ -18,9 +18,9 @@ from libs.testkit.spec import ORIGIN
 from services.catalog.adapters.findings import Fact, Finding, Where
 from services.catalog.adapters.partners import ics, luma, setlistfm, ticketmaster
 from services.catalog.adapters.partners.conftest import recorded
+from services.catalog.adapters.partners.sandbox import BAND_MBID
 from services.catalog.cli.sandboxes.serving import Changes, Request
 from services.catalog.cli.sandboxes.setlistfm import SetlistFm
-from services.catalog.cli.sandboxes.world import BAND_MBID
 from services.catalog.conftest import TODAY
 from services.catalog.domain import RECORDS
 
@@ -119,7 +119,7 @@ def test_recorded_pages_come_to_the_same_in_any_order_and_number(
 def versions(count: int) -> list[list[Finding]]:
     """A setlist as it grows: each version later than the one before, with one song more."""
     body = json.loads(
-        SetlistFm(TODAY)
+        SetlistFm(lambda: TODAY)
         .answer(
             Request(
                 "GET",

@@ -14,7 +14,8 @@ from libs.kernel.messages import Caller
 from libs.testkit.services import bus_of, running_services
 from libs.testkit.stack import RunningDatabase, RunningNats
 from libs.testkit.waiting import eventually
-from services.catalog.cli.sandboxes.world import BAND_ATTRACTION, BAND_MBID, hex_of
+from services.catalog.adapters.partners.sandbox import BAND_ATTRACTION, BAND_MBID
+from services.catalog.cli.sandboxes.world import hex_of
 from services.catalog.conftest import RunningSandbox
 
 pytestmark = [pytest.mark.connected, pytest.mark.timeout(120)]

@@ -32,11 +32,15 @@ from libs.testkit.services import bus_of, running_services
 from libs.testkit.stack import RunningDatabase, RunningNats
 from libs.testkit.waiting import eventually
 from services.catalog.adapters.aftermath import fetch_setlist
-from services.catalog.cli.sandboxes.world import (
+from services.catalog.adapters.findings import Part
+from services.catalog.adapters.partners.sandbox import (
     BAND_ATTRACTION,
     BAND_MBID,
     BAND_SPOTIFY,
     CALENDAR,
+)
+from services.catalog.cli.importing import import_setlists
+from services.catalog.cli.sandboxes.world import (
     COMING_SHOWS,
     DEAD_MBID,
     GATHERINGS,
@@ -45,6 +49,7 @@ from services.catalog.cli.sandboxes.world import (
     albums,
     hex_of,
 )
+from services.catalog.cli.seeding import SEED
 from services.catalog.conftest import TODAY, RunningCatalog, RunningSandbox, delete_log
 
 pytestmark = pytest.mark.connected
@@ -506,3 +511,27 @@ async def test_syncs_from_the_command_line_against_a_sandbox_of_its_own(
     ended = {each["sync_id"]: each for each in json.loads(output)}
     assert {each["status"] for each in ended.values()} == {"finished"}
     assert ended[DEAD]["pages"] == 2
+
+
+async def test_imports_what_is_synced_already_into_the_same_records(
+    sandbox: RunningSandbox, synced: RunningCatalog
+) -> None:
+    first = await sync(synced, DEAD)
+    assert first["status"] == "finished", first
+    report = await import_setlists(synced.bus, [SEED])
+    assert report.refusals == []
+    new = {part: counted.new for part, counted in report.counts.items()}
+    assert (new[Part.ARTIST], new[Part.SHOW], new[Part.SETLIST]) == (0, 0, 0)
+    end = await synced.log.last_position()
+    shows = (await synced.bus.ask(ListShows(limit=200), caller=CALLER, after=end)).result["shows"]
+    assert len(shows) == 22
+    assert all({"setlistfm", "gdshowsdb"} <= show["external_ids"].keys() for show in shows)
+    artists = (await synced.bus.ask(ListArtists(), caller=CALLER)).result["artists"]
+    assert len(artists) == 1
+    show = (await synced.bus.ask(GetShow(show_id=shows[0]["show_id"]), caller=CALLER)).result
+    assert all(song["title"] for part in show["setlist"]["sets"] for song in part["songs"])
+
+    events = await recorded(synced)
+    again = await import_setlists(synced.bus, [SEED])
+    assert (again.total.new, again.total.changed) == (0, 0)
+    assert await recorded(synced) == events

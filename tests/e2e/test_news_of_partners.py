@@ -28,7 +28,7 @@ from libs.kernel.messages import service_caller
 from libs.testkit.services import bus_of, running_services
 from libs.testkit.stack import RunningDatabase, RunningNats
 from libs.testkit.waiting import eventually
-from services.catalog.cli.sandboxes.world import CALENDAR
+from services.catalog.adapters.partners.sandbox import CALENDAR
 from services.catalog.conftest import RunningSandbox, delete_log, sandbox
 from services.ingress.conftest import ENDPOINTS, signed, signed_by_luma
 

@@ -36,10 +36,11 @@ class Identities:
         self._bus = bus
         self.known = dict(known)
         self.spoken: set[str] = set()
+        self._taken: dict[tuple[str, str], str] = {}
         self._said = frozenset(known)
 
     async def resolve(self, facts: Sequence[Fact], after: int) -> list[Fact]:
-        """The facts, about the records that they are about. Each record is told once.
+        """The facts, about the records that they are about. Each source tells each record once.
 
         after   the position up to which the catalog must have read
         raises  RemoteProblem, Unavailable
@@ -48,12 +49,13 @@ class Identities:
         await self._find(first, after)
         referring = [fact.telling for fact in facts if isinstance(fact.telling, _REFERRING)]
         await self._find([self.renamed(telling) for telling in referring], after)
-        told: dict[tuple[type, str], Fact] = {}
+        told: dict[tuple[type, str, str], Fact] = {}
         for fact in facts:
             own = own_id(fact.telling)
             if own not in self.spoken:
                 renamed = self.renamed(fact.telling)
-                told[type(renamed), own_id(renamed)] = replace(fact, telling=renamed)
+                key = type(renamed), own_id(renamed), renamed.source
+                told[key] = replace(fact, telling=renamed)
         return list(told.values())
 
     def renamed(self, telling: Telling) -> Telling:
@@ -100,9 +102,17 @@ class Identities:
             query = MatchRecords(probes=list(some))
             answer = await self._bus.ask(query, caller=CALLER, after=after)
             for probe, match in zip(some, answer.result["matches"], strict=True):
-                self.known[probe.record_id] = match["record_id"]
-                if match["is_spoken"]:
-                    self.spoken.add(probe.record_id)
+                self._take(probe, match["record_id"], is_spoken=match["is_spoken"])
+
+    def _take(self, probe: Probe, record_id: str, *, is_spoken: bool) -> None:
+        """A thing is a record. Two things of one source are two: the second stands alone, unless
+        an administrator has said that they are one.
+        """
+        if is_spoken:
+            self.spoken.add(probe.record_id)
+        elif self._taken.setdefault((probe.source, record_id), probe.record_id) != probe.record_id:
+            record_id = probe.record_id
+        self.known[probe.record_id] = record_id
 
 
 _REFERRING = (RegisterSong, ScheduleShow, RecordSetlist)

@@ -41,7 +41,7 @@ async def send(bus: Bus, command: Command[Any]) -> dict[str, Any]:
     """Send one command, again while the catalog is away or too busy to take it."""
     command_id = new_id()
     async for attempt in stamina.retry_context(
-        on=_is_busy, attempts=None, timeout=PATIENCE_SECONDS, wait_initial=0.1, wait_max=2.0
+        on=is_busy, attempts=None, timeout=PATIENCE_SECONDS, wait_initial=0.1, wait_max=2.0
     ):
         with attempt:
             return await bus.send(command, caller=CALLER, command_id=command_id)
@@ -62,7 +62,8 @@ async def _tell_some(bus: Bus, facts: Iterator[Fact], on_told: OnTold) -> None:
             on_told(fact, answer)
 
 
-def _is_busy(error: Exception) -> bool:
+def is_busy(error: Exception) -> bool:
+    """Whether the catalog is away or too busy, and not for long."""
     kinds = {"unavailable", "rate-limited", "conflict"}
     if isinstance(error, RemoteProblem):
         return error.document.get("kind") in kinds and not _is_for_long(error)

@@ -6,11 +6,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import stamina
+
 from contracts.catalog import Outcome
 from libs.bus import Bus
 from services.catalog.adapters.collection import find_sources, read
 from services.catalog.adapters.findings import KIND_OF, Fact, Part, Refusal
-from services.catalog.adapters.telling import tell
+from services.catalog.adapters.identifying import Identities, own_id
+from services.catalog.adapters.telling import PATIENCE_SECONDS, is_busy, tell
 from services.catalog.cli.plan import Plan, performances_of
 from services.catalog.cli.report import Report
 
@@ -22,9 +25,12 @@ def _unseen(_doing: str, _done: int, _of: int) -> None: ...
 
 
 async def import_setlists(
-    bus: Bus, paths: Sequence[Path], on_progress: OnProgress = _unseen
+    bus: Bus, paths: Sequence[Path], on_progress: OnProgress = _unseen, *, is_matched: bool = True
 ) -> Report:
     """Import files and folders. What is known already stays as it is, so it may be repeated.
+
+    is_matched   what other sources have told of the same things is looked for, as a sync does;
+                 else each thing is the record that its own id makes
 
     raises   Unavailable when the catalog does not answer; what it has answered by then is recorded,
              and importing again goes on from there
@@ -33,7 +39,12 @@ async def import_setlists(
     report = Report()
     # In a thread: it takes seconds, in which the connection must go on answering.
     plan = await asyncio.to_thread(_read, paths, report, on_progress)
-    await _tell(bus, plan, report, on_progress)
+    facts = list(plan.facts())
+    if is_matched:
+        on_progress("Matching", 0, len(facts))
+        facts = await _matched(bus, facts, report)
+        on_progress("Matching", len(facts), len(facts))
+    await _tell(bus, facts, report, on_progress)
     report.seconds = time.monotonic() - began_at
     return report
 
@@ -54,7 +65,24 @@ def _read(paths: Sequence[Path], report: Report, on_progress: OnProgress) -> Pla
     return plan
 
 
-async def _tell(bus: Bus, plan: Plan, report: Report, on_progress: OnProgress) -> None:
+async def _matched(bus: Bus, facts: Sequence[Fact], report: Report) -> list[Fact]:
+    """The facts, about the records that others have told of before. A thing whose record the same
+    source speaks of by another id, since somebody has merged the two, is left as it is.
+    """
+    identities = Identities(bus, {})
+    resolved: list[Fact] = []
+    async for attempt in stamina.retry_context(
+        on=is_busy, attempts=None, timeout=PATIENCE_SECONDS, wait_initial=0.1, wait_max=2.0
+    ):
+        with attempt:
+            resolved = await identities.resolve(facts, 0)
+    for fact in facts:
+        if own_id(fact.telling) in identities.spoken:
+            report.counts[Part(KIND_OF[type(fact.telling)].value)].add(Outcome.UNCHANGED)
+    return resolved
+
+
+async def _tell(bus: Bus, facts: Sequence[Fact], report: Report, on_progress: OnProgress) -> None:
     """Tell the catalog every fact, kind by kind, many at once."""
     done = 0
 
@@ -65,9 +93,9 @@ async def _tell(bus: Bus, plan: Plan, report: Report, on_progress: OnProgress) -
             report.refuse(outcome)
         else:
             _count(report, fact, outcome)
-        on_progress("Telling the catalog", done, len(plan))
+        on_progress("Telling the catalog", done, len(facts))
 
-    await tell(bus, plan.facts(), on_told)
+    await tell(bus, iter(facts), on_told)
 
 
 def _count(report: Report, fact: Fact, answer: dict[str, Any]) -> None:

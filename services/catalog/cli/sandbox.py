@@ -1,7 +1,7 @@
 """Serve the partners locally, so that everything runs without credentials."""
 
 import asyncio
-from datetime import UTC
+from datetime import UTC, date
 from typing import Annotated, Any
 
 import typer
@@ -29,7 +29,9 @@ def sandbox(
     from libs.kernel.clock import system_clock
     from services.catalog.cli.sandboxes.server import Sandbox
 
-    today = system_clock().astimezone(UTC).date()
+    def today() -> date:
+        return system_clock().astimezone(UTC).date()
+
     if health_port is None:
         typer.echo(f"The sandbox serves at http://127.0.0.1:{port}; Ctrl-C ends it.")
 

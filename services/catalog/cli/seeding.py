@@ -15,5 +15,8 @@ FIRST_SHOW: ShowId = id_of(Kind.SHOW, SOURCE, "fea624b4-b6e3-4849-9a54-fb5749675
 
 
 async def seed(bus: Bus) -> Report:
-    """Tell the catalog these shows. May be repeated, also after an import of all of gdshowsdb."""
-    return await import_setlists(bus, [SEED])
+    """Tell the catalog these shows. May be repeated, also after an import of all of gdshowsdb.
+
+    They are the records of their own ids, whatever else is known: others go by `FIRST_SHOW`.
+    """
+    return await import_setlists(bus, [SEED], is_matched=False)

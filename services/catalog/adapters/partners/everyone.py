@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from contracts.catalog_syncs import Partner
 from libs.bus import Bus
 from libs.kernel.clock import Clock
+from services.catalog.adapters.partners import sandbox
 from services.catalog.adapters.partners.http import Http, Manners
 from services.catalog.adapters.partners.ics import Ics
 from services.catalog.adapters.partners.luma import Luma
@@ -22,8 +23,6 @@ from services.catalog.adapters.quotas import QuotaBook
 from services.catalog.settings import Settings
 
 USER_AGENT: Final = "Backline"
-SANDBOX_KEY: Final = "sandbox"
-SANDBOX_FEED: Final = "harbour"
 SANDBOX_REQUESTS_PER_SECOND: Final = 200.0
 
 
@@ -70,7 +69,7 @@ class _Opening:
             sources[Partner.SPOTIFY] = Spotify(
                 await self._http(Partner.SPOTIFY, settings.spotify_url, per_second),
                 await self._http(Partner.SPOTIFY, settings.spotify_accounts_url, per_second),
-                (settings.spotify_client_id or SANDBOX_KEY, key),
+                (settings.spotify_client_id or sandbox.KEY, key),
                 self._clock,
             )
         if (key := self._key(settings.luma_api_key)) is not None:
@@ -80,11 +79,11 @@ class _Opening:
             sources[Partner.LUMA] = Luma(http, key)
         feeds = settings.feeds()
         if settings.sandbox_url is not None:
-            feeds = {SANDBOX_FEED: ""}
+            feeds = {sandbox.FEED: ""}
         if feeds:
             sources[Partner.ICS] = Ics(
                 {
-                    name: (await self._feed(url), url or f"/{SANDBOX_FEED}.ics")
+                    name: (await self._feed(url), url or f"/{sandbox.FEED}.ics")
                     for name, url in feeds.items()
                 }
             )
@@ -96,7 +95,7 @@ class _Opening:
     def _key(self, secret: SecretStr | None) -> str | None:
         """A credential; in the sandbox any will do."""
         if self._settings.sandbox_url is not None:
-            return SANDBOX_KEY
+            return sandbox.KEY
         return None if secret is None else secret.get_secret_value()
 
     async def _http(
@@ -107,16 +106,16 @@ class _Opening:
         per_day: int | None = None,
     ) -> Http:
         """How a partner is asked; with a sandbox, there."""
-        sandbox = self._settings.sandbox_url
-        if sandbox is not None:
-            url = f"{sandbox.rstrip('/')}/{partner}"
+        stand_in = self._settings.sandbox_url
+        if stand_in is not None:
+            url = f"{stand_in.rstrip('/')}/{partner}"
             per_second = SANDBOX_REQUESTS_PER_SECOND
         client = await self._stack.enter_async_context(
             httpx2.AsyncClient(
                 base_url=url,
                 timeout=self._settings.partner_timeout_seconds,
                 headers={"user-agent": USER_AGENT},
-                trust_env=sandbox is None,
+                trust_env=stand_in is None,
             )
         )
         book = QuotaBook(self._bus, partner, per_day, self._clock)

@@ -7,7 +7,8 @@
 
 The reads of many at once are deprecated since 2026, so albums are read one by one. A song comes out
 more than once, remastered and live: it is one song here, called by its plain title, and came out on
-the first of its records. Which that is is known once all are read; so the whole is one page.
+the first of its records. Which that is is known once all are read; so the whole is one page to
+us, however many pages it is at Spotify.
 source    https://developer.spotify.com/documentation/web-api
 """
 
@@ -47,6 +48,9 @@ ALL: Final = "all"
 ALBUMS_PAGE_SIZE: Final = 10
 TRACKS_PAGE_SIZE: Final = 50
 ALBUMS_MAX: Final = 500
+TRACKS_MAX: Final = 1000
+"""Of one record."""
+
 _EARLY_SECONDS: Final = 60.0
 
 _VERSION = re.compile(
@@ -88,32 +92,46 @@ class Spotify:
         artist_id = target.external_id
         artist = (await self._get(f"/v1/artists/{artist_id}")).json()
         albums: list[Item] = []
-        params: dict[str, str | int] = {"include_groups": "album,single"}
-        async for album in self._all(f"/v1/artists/{artist_id}/albums", ALBUMS_PAGE_SIZE, params):
+        left_out: list[Finding] = []
+        listed = f"/v1/artists/{artist_id}/albums"
+        found, is_all = await self._all(
+            listed, ALBUMS_PAGE_SIZE, ALBUMS_MAX, include_groups="album,single"
+        )
+        if not is_all:
+            left_out.append(_left_out("records", ALBUMS_MAX, Where("albums", 0)))
+        for number, album in enumerate(found, 1):
             if isinstance(album, dict) and isinstance(album.get("id"), str):
                 path = f"/v1/albums/{album['id']}/tracks"
-                tracks = [track async for track in self._all(path, TRACKS_PAGE_SIZE, {})]
+                tracks, is_all = await self._all(path, TRACKS_PAGE_SIZE, TRACKS_MAX)
                 albums.append({**album, "tracks": tracks})
+                if not is_all:
+                    left_out.append(_left_out("tracks", TRACKS_MAX, Where(f"album {number}", 0)))
             else:
                 albums.append({"tracks": None})
-            if len(albums) >= ALBUMS_MAX:
-                break
-        return Page(list(read_artist(artist, albums)), of=1)
+        return Page([*read_artist(artist, albums), *left_out], of=1)
 
-    async def _all(self, path: str, size: int, params: dict[str, str | int]) -> Any:
-        """The things of a list, page by page."""
-        offset = 0
+    async def _all(self, path: str, size: int, most: int, **params: str) -> tuple[list[Any], bool]:
+        """The things of a list, page by page, and whether these are all: not more than `most`.
+
+        A page may be shorter than what was asked for; what comes next is counted from what came.
+        raises   Garbled when a page comes a second time: there would be no end
+        """
+        things: list[Any] = []
+        seen: set[str] = set()
         while True:
-            asked = {**params, "limit": size, "offset": offset}
+            asked: dict[str, str | int] = {**params, "limit": size, "offset": len(things)}
             body = (await self._get(path, asked)).json()
             found = body.get("items")
             if not isinstance(found, list):
                 raise Garbled(f"{path}: items is not a list")
-            for thing in found:
-                yield thing
-            offset += size
-            if not found or body.get("next") is None:
-                return
+            digest = repr(found)
+            if found and digest in seen:
+                raise Garbled(f"{path}: its pages go in a circle: {asked['offset']} again")
+            seen.add(digest)
+            things += found
+            is_last = not found or body.get("next") is None
+            if is_last or len(things) >= most:
+                return things[:most], is_last and len(things) <= most
 
     async def _get(self, path: str, params: dict[str, str | int] | None = None) -> Reply:
         """Ask with a token; once more with a new one when it is not taken."""
@@ -133,6 +151,10 @@ class Spotify:
                 raise Garbled("accounts: no token in the answer")
             self._token, self._token_until = token, now + float(seconds) - _EARLY_SECONDS
         return {"authorization": f"Bearer {self._token}", "accept": "application/json"}
+
+
+def _left_out(what: str, most: int, where: Where) -> Finding:
+    return Unreadable(f"more than {most} {what}: the others are left out").refusal(Part.SONG, where)
 
 
 def read_artist(artist: Item, albums: Iterable[Item]) -> Iterator[Finding]:

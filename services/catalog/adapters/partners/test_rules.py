@@ -12,10 +12,11 @@ from contracts.catalog_songs import RegisterSong
 from contracts.catalog_venues import RegisterVenue
 from services.catalog.adapters.findings import Fact, Finding, Refusal
 from services.catalog.adapters.partners import luma, setlistfm, spotify, ticketmaster
+from services.catalog.adapters.partners.sandbox import BAND_ATTRACTION
 from services.catalog.adapters.partners.trouble import Garbled
 from services.catalog.cli.sandboxes import luma as luma_sandbox
 from services.catalog.cli.sandboxes import ticketmaster as ticketmaster_sandbox
-from services.catalog.cli.sandboxes.world import BAND_ATTRACTION, coming, meetings
+from services.catalog.cli.sandboxes.world import coming, meetings
 from services.catalog.conftest import TODAY
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -1,22 +1,18 @@
 """Luma in the sandbox: the API of a calendar, and the feed that is made of it."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 
+from services.catalog.adapters.partners.sandbox import CALENDAR
 from services.catalog.cli.sandboxes.serving import (
     Changes,
     Json,
     Request,
     Response,
+    Today,
     number,
     tagged,
 )
-from services.catalog.cli.sandboxes.world import (
-    BAND,
-    CALENDAR,
-    CALENDAR_NAME,
-    Meeting,
-    meetings,
-)
+from services.catalog.cli.sandboxes.world import BAND, CALENDAR_NAME, Meeting, meetings
 
 PAGE_SIZE_MAX = 20
 SEQUENCE = 191_064_626
@@ -26,15 +22,17 @@ _LASTS = timedelta(hours=2)
 class Luma:
     """The gatherings of the band's calendar. What is changed or added goes by the event's id."""
 
-    def __init__(self, day: date) -> None:
-        self._day = day
+    def __init__(self, today: Today) -> None:
+        self._today = today
 
     def answer(self, request: Request, changes: Changes) -> Response:
         if not request.headers.get("x-luma-api-key"):
             return Response.json({"message": "You must provide a valid API key."}, 401)
         if request.path != "/v1/calendars/events/list":
             return Response.json({"message": "Not Found"}, 404)
-        events = changes.applied([(each.event_id, _event(each)) for each in meetings(self._day)])
+        events = changes.applied(
+            [(each.event_id, _event(each)) for each in meetings(self._today())]
+        )
         size = max(1, number(request.params.get("pagination_limit"), 20, PAGE_SIZE_MAX))
         cursor = request.params.get("pagination_cursor", "")
         first = number(cursor.removeprefix("from-"), 0, 1_000_000)
@@ -58,14 +56,14 @@ class Luma:
 class Ics:
     """The feed of the same calendar, as Luma writes it. Changes are properties of an event."""
 
-    def __init__(self, day: date) -> None:
-        self._day = day
+    def __init__(self, today: Today) -> None:
+        self._today = today
 
     def answer(self, request: Request, changes: Changes) -> Response:
         if request.path != "/harbour.ics":
             return Response(404, b"Not Found", {"content-type": "text/plain"})
-        found = changes.applied([(it.event_id, _properties(it)) for it in meetings(self._day)])
-        stamp = f"{datetime.combine(self._day, time(9), UTC):%Y%m%dT%H%M%SZ}"
+        found = changes.applied([(it.event_id, _properties(it)) for it in meetings(self._today())])
+        stamp = f"{datetime.combine(self._today(), time(9), UTC):%Y%m%dT%H%M%SZ}"
         lines = [
             "BEGIN:VCALENDAR",
             "VERSION:2.0",

@@ -9,7 +9,6 @@ DELETE /_sandbox        no more faults, changes and requests
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import date
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -26,6 +25,7 @@ from services.catalog.cli.sandboxes.serving import (
     Request,
     Response,
     StandIn,
+    Today,
 )
 from services.catalog.cli.sandboxes.setlistfm import SetlistFm
 from services.catalog.cli.sandboxes.spotify import Spotify
@@ -46,14 +46,14 @@ _ORDER = TypeAdapter(Order)
 class Sandbox:
     """An ASGI application that stands in for all partners."""
 
-    def __init__(self, day: date) -> None:
-        """`day`: the one it is in this world."""
+    def __init__(self, today: Today) -> None:
+        """`today`: the day it is in this world, whenever somebody asks."""
         self.partners: dict[str, StandIn] = {
-            "setlistfm": SetlistFm(day),
-            "ticketmaster": Ticketmaster(day),
-            "spotify": Spotify(day),
-            "luma": Luma(day),
-            "ics": Ics(day),
+            "setlistfm": SetlistFm(today),
+            "ticketmaster": Ticketmaster(today),
+            "spotify": Spotify(),
+            "luma": Luma(today),
+            "ics": Ics(today),
         }
         self.faults = Faults()
         self.changes = {name: Changes() for name in self.partners}

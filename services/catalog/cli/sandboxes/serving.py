@@ -1,14 +1,17 @@
 """What all partners of the sandbox have in common: a request, an answer, and faults on request."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 from typing import Any, Protocol
 
 import orjson
 
 Json = dict[str, Any]
+Today = Callable[[], date]
+"""The day it is in the sandbox."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,18 @@
 """setlist.fm in the sandbox."""
 
 import re
-from datetime import date
 
+from services.catalog.adapters.partners.sandbox import BAND_MBID
 from services.catalog.cli.sandboxes.serving import (
     Changes,
     Json,
     Request,
     Response,
+    Today,
     number,
     tagged,
 )
-from services.catalog.cli.sandboxes.world import BAND_MBID, DEAD_MBID, Played, hex_of, played_by
+from services.catalog.cli.sandboxes.world import DEAD_MBID, Played, hex_of, played_by
 
 PAGE_SIZE = 20
 _SETLISTS = re.compile(r"/rest/1\.0/artist/([^/]+)/setlists")
@@ -21,8 +22,8 @@ _SETLIST = re.compile(r"/rest/1\.0/setlist/([^/]+)")
 class SetlistFm:
     """Setlists by artist and by id. What is changed or added goes by the setlist's id."""
 
-    def __init__(self, day: date) -> None:
-        self._day = day
+    def __init__(self, today: Today) -> None:
+        self._today = today
 
     def answer(self, request: Request, changes: Changes) -> Response:
         if not request.headers.get("x-api-key"):
@@ -64,7 +65,7 @@ class SetlistFm:
         return Response.json(found[0]) if found else self._not_found(f"/setlist/{setlist_id}")
 
     def _all(self, mbid: str, changes: Changes) -> list[Json]:
-        rows = [_setlist(show) for show in played_by(mbid, self._day)]
+        rows = [_setlist(show) for show in played_by(mbid, self._today())]
         return changes.applied([(row["id"], row) for row in rows])
 
     def _not_found(self, path: str) -> Response:

@@ -2,8 +2,8 @@
 
 import base64
 import re
-from datetime import date
 
+from services.catalog.adapters.partners.sandbox import BAND_SPOTIFY
 from services.catalog.cli.sandboxes.serving import (
     Changes,
     Json,
@@ -12,7 +12,7 @@ from services.catalog.cli.sandboxes.serving import (
     number,
     tagged,
 )
-from services.catalog.cli.sandboxes.world import BAND, BAND_SPOTIFY, albums, tracks
+from services.catalog.cli.sandboxes.world import BAND, albums, tracks
 
 TOKEN = "sandbox-token"  # noqa: S105  # It opens nothing.
 _ALBUMS = re.compile(r"/v1/artists/([^/]+)/albums")
@@ -22,9 +22,6 @@ _TRACKS = re.compile(r"/v1/albums/4SandboxAlbum(\d+)/tracks")
 
 class Spotify:
     """The band's records. What is changed or added goes by the track's id."""
-
-    def __init__(self, _day: date) -> None:
-        """It is the same on any day."""
 
     def answer(self, request: Request, changes: Changes) -> Response:
         if request.path == "/api/token":

@@ -1,24 +1,16 @@
 """Ticketmaster's Discovery API in the sandbox."""
 
-from datetime import date
-
+from services.catalog.adapters.partners.sandbox import BAND_ATTRACTION, BAND_MBID, BAND_SPOTIFY
 from services.catalog.cli.sandboxes.serving import (
     Changes,
     Json,
     Request,
     Response,
+    Today,
     number,
     tagged,
 )
-from services.catalog.cli.sandboxes.world import (
-    BAND,
-    BAND_ATTRACTION,
-    BAND_MBID,
-    BAND_SPOTIFY,
-    Coming,
-    coming,
-    hex_of,
-)
+from services.catalog.cli.sandboxes.world import BAND, Coming, coming, hex_of
 
 PAGE_SIZE_MAX = 200
 THINGS_MAX = 1000
@@ -27,8 +19,8 @@ THINGS_MAX = 1000
 class Ticketmaster:
     """The band's shows to come. What is changed or added goes by the event's id."""
 
-    def __init__(self, day: date) -> None:
-        self._day = day
+    def __init__(self, today: Today) -> None:
+        self._today = today
 
     def answer(self, request: Request, changes: Changes) -> Response:
         if not request.params.get("apikey"):
@@ -54,7 +46,9 @@ class Ticketmaster:
     def _page(self, request: Request, changes: Changes, page: int, size: int) -> Response:
         since = request.params.get("startDateTime", "")[:10]
         wanted = request.params.get("attractionId")
-        known = [_event(show) for show in coming(self._day)] if wanted == BAND_ATTRACTION else []
+        known = (
+            [_event(show) for show in coming(self._today())] if wanted == BAND_ATTRACTION else []
+        )
         events = [
             event
             for event in changes.applied([(event["id"], event) for event in known])

@@ -1,4 +1,6 @@
-"""The world that the sandbox's partners know of. It is the same for the same day."""
+"""The world that the sandbox's partners know of. It is the same for the same day; and the next day
+it is the same but for what is over by then, and what was announced.
+"""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -13,15 +15,17 @@ from contracts.catalog_songs import RegisterSong
 from contracts.catalog_venues import RegisterVenue
 from services.catalog.adapters.findings import Fact
 from services.catalog.adapters.gdshowsdb import read
+from services.catalog.adapters.partners.sandbox import (
+    BAND_MBID,
+)
 from services.catalog.cli.seeding import SEED
 
 DEAD_MBID: Final = "6faa7ca7-0d99-4a5e-bfa6-1fd5037520c6"
 BAND: Final = "The Harbour Lights"
-BAND_MBID: Final = "5b0c3f0e-3c4e-4d0a-9d1f-7a1f5a8c2e11"
-BAND_ATTRACTION: Final = "K8vZ917Sand"
-BAND_SPOTIFY: Final = "0SandboxHarbourLights0"
-CALENDAR: Final = "cal-SandboxHarbour"
 CALENDAR_NAME: Final = "Harbour Sessions"
+
+EPOCH: Final = date(2026, 11, 21)
+"""The day from which shows and gatherings are numbered."""
 
 PAST_SHOWS: Final = 45
 COMING_SHOWS: Final = 12
@@ -34,6 +38,8 @@ _TITLES = (
     "Gannet", "Cormorant", "Low Pressure", "High Pressure", "Isobar", "Storm Warning",
     "All Clear", "Harbour Master", "Customs House", "Rope Walk", "Dry Dock", "Launching Day",
 )  # fmt: skip
+_DAYS_BETWEEN_SHOWS = 4
+_DAYS_UNTIL_THE_NEXT = 3
 _ALBUMS = ("First Light", "Second Watch", "Third Bell")
 
 
@@ -91,7 +97,7 @@ class Coming:
 
     @property
     def event_id(self) -> str:
-        return f"vvSandbox{self.number:03}"
+        return f"vvSandbox{self.number % 1000:03}"
 
     @property
     def starts_at(self) -> datetime:
@@ -110,7 +116,7 @@ class Meeting:
 
     @property
     def event_id(self) -> str:
-        return f"evt-Sandbox{self.number:04}"
+        return f"evt-Sandbox{self.number % 10_000:04}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,29 +142,32 @@ def played_by(mbid: str, today: date) -> list[Played]:
     if mbid == DEAD_MBID:
         return sorted(_dead(), key=lambda show: show.day, reverse=True)
     if mbid == BAND_MBID:
-        return [_of_band(number, today) for number in range(PAST_SHOWS)]
+        last = (today - EPOCH).days // _DAYS_BETWEEN_SHOWS
+        return [_of_band(last - number) for number in range(PAST_SHOWS)]
     return []
 
 
 def coming(today: date) -> list[Coming]:
-    """The band's shows to come, next first: the first one tonight."""
+    """The band's shows to come, next first: one every third day."""
+    first = -((EPOCH - today).days // _DAYS_UNTIL_THE_NEXT)
     return [
         Coming(
             number,
             VENUES[number % len(VENUES)],
-            today + timedelta(days=3 * number),
+            EPOCH + timedelta(days=_DAYS_UNTIL_THE_NEXT * number),
             time(20 if number % 2 else 19, 30),
         )
-        for number in range(COMING_SHOWS)
+        for number in range(first, first + COMING_SHOWS)
     ]
 
 
 def meetings(today: date) -> list[Meeting]:
     """The band's gatherings, half of them past, earliest first."""
-    first = datetime.combine(today, time(18), UTC) - timedelta(days=7 * (GATHERINGS // 2))
+    zero = datetime.combine(EPOCH, time(18), UTC) - timedelta(days=7 * (GATHERINGS // 2))
+    first = (today - EPOCH).days // 7
     return [
-        Meeting(number, first + timedelta(days=7 * number), VENUES[number % 3], number % 4 == 0)
-        for number in range(GATHERINGS)
+        Meeting(number, zero + timedelta(days=7 * number), VENUES[number % 3], number % 4 == 0)
+        for number in range(first, first + GATHERINGS)
     ]
 
 
@@ -173,13 +182,14 @@ def albums() -> tuple[str, ...]:
     return _ALBUMS
 
 
-def _of_band(number: int, today: date) -> Played:
-    venue = VENUES[number % len(VENUES)]
-    songs = [_TITLES[(7 * number + 3 * place) % len(_TITLES)] for place in range(14)]
+def _of_band(number: int) -> Played:
+    """The show of a number: 0 was just before the epoch, those before it are below."""
+    venue = VENUES[-number % len(VENUES)]
+    songs = [_TITLES[(3 * place - 7 * number) % len(_TITLES)] for place in range(14)]
     songs = list(dict.fromkeys(songs))
     half, encore = len(songs) // 2, songs[-1:]
     return Played(
-        day=today - timedelta(days=4 * number + 2),
+        day=EPOCH + timedelta(days=_DAYS_BETWEEN_SHOWS * number - 2),
         artist=BAND,
         artist_mbid=BAND_MBID,
         venue=venue.name,
