@@ -11,15 +11,17 @@ import uvicorn
 
 from contracts.catalog_syncs import Partner, Scope, SyncId, sync_id_of
 from libs.stack.ports import free_ports
-from services.catalog.adapters.partners.everyone import SANDBOX_FEED
-from services.catalog.cli.sandboxes.server import Sandbox
-from services.catalog.cli.sandboxes.serving import Fault, Order
-from services.catalog.cli.sandboxes.world import (
-    BAND,
+from services.catalog.adapters.partners.sandbox import (
     BAND_ATTRACTION,
     BAND_MBID,
     BAND_SPOTIFY,
     CALENDAR,
+    FEED,
+)
+from services.catalog.cli.sandboxes.server import Sandbox
+from services.catalog.cli.sandboxes.serving import Fault, Order
+from services.catalog.cli.sandboxes.world import (
+    BAND,
     VENUES,
     hex_of,
     played_by,
@@ -39,7 +41,7 @@ SYNCS: Mapping[Partner, SyncId] = {
     Partner.TICKETMASTER: sync_id_of(Partner.TICKETMASTER, Scope.ARTIST, BAND_ATTRACTION),
     Partner.SPOTIFY: sync_id_of(Partner.SPOTIFY, Scope.ARTIST, BAND_SPOTIFY),
     Partner.LUMA: sync_id_of(Partner.LUMA, Scope.CALENDAR, CALENDAR),
-    Partner.ICS: sync_id_of(Partner.ICS, Scope.CALENDAR, SANDBOX_FEED),
+    Partner.ICS: sync_id_of(Partner.ICS, Scope.CALENDAR, FEED),
 }
 """What is synced in a round, one after the other: who speaks first of a thing names it."""
 
@@ -117,7 +119,7 @@ def _setlist(number: int, day: date) -> dict[str, Any]:
 @asynccontextmanager
 async def running_partners(day: date) -> AsyncIterator[tuple[str, Sandbox]]:
     """The partners during the block: their address, and what serves there."""
-    world = Sandbox(day)
+    world = Sandbox(lambda: day)
     (port,) = free_ports(1)
     config = uvicorn.Config(world, host="127.0.0.1", port=port, log_level="error", lifespan="off")
     server = uvicorn.Server(config)
