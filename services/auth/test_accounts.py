@@ -77,6 +77,7 @@ async def test_keeps_a_guest_who_signs_up(bus: Bus, mailbox: Mailbox) -> None:
     assert session["kind"] == "named"
 
 
+@pytest.mark.timeout(240)  # Two hundred at once, each patient, on a machine that may be busy.
 async def test_makes_one_user_of_two_hundred_sign_ups_at_once(bus: Bus, mailbox: Mailbox) -> None:
     from contracts.auth_private import OpenAccount
     from services.auth.adapters.entry import OURSELVES

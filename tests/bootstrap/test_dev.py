@@ -203,5 +203,5 @@ def test_lists_the_targets_when_asked_for_none(command: list[str]) -> None:
     done = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=TIMEOUT_SECONDS
     )
-    for target in ("up", "test", "check", "fmt", "bench", "chaos", "contracts", "docs"):
+    for target in ("up", "test", "check", "static", "fmt", "bench", "chaos", "contracts", "docs"):
         assert f"\n  {target} " in done.stdout
