@@ -121,6 +121,23 @@ async def test_comes_again_when_nobody_has_acknowledged_it(
             await eventually(lambda: taker.keys == ["a"])
 
 
+async def test_does_not_come_again_while_it_is_kept(
+    server: RunningNats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "REDELIVERED_AFTER_SECONDS", 5)
+    async with queue(server) as one, queue(server) as other:
+        first, second = Taker(one), Taker(other)
+        async with first.taking():
+            await hand_out(server, "a")
+            await eventually(lambda: first.keys == ["a"])
+        async with second.taking():
+            for _ in range(15):
+                await first.taken[0].keep()
+                await asyncio.sleep(0.4)
+            assert second.keys == []
+            await eventually(lambda: second.keys == ["a"], timeout_seconds=20)
+
+
 async def test_comes_again_at_once_when_it_is_handed_back(server: RunningNats) -> None:
     async with queue(server) as one, queue(server) as other:
         first, second = Taker(one), Taker(other)

@@ -1,6 +1,6 @@
 """Jobs: work that a service registers, and that its workers do when the scheduler says so.
 
-    schedule ─▶ occurrence ─▶ run ─▶ handed out at its time ─▶ worker ─▶ start ─▶ the job's function
+    schedule ─▶ occurrence ─▶ run ─▶ handed out ─▶ worker ─▶ start at its time ─▶ the job's function
                                 ▲                                          │
                                 └── attempt, progress, success, failure ◀──┘
 
@@ -17,8 +17,8 @@ that has jobs gives them to a worker in a part of its own:
         await worker.run(lambda: runtime.ready("jobs"))
 
 and has `Access(jobs=True)` in `libs/stack/permissions.py`. Read in this order: `job`, `context`,
-`attempts` (one attempt), `worker`.
-source    docs/adr/0014-schedules-and-jobs.md
+`held` (what is not due yet), `attempts` (one attempt), `worker`.
+source    docs/adr/0014-schedules-and-jobs.md, docs/adr/0018-runs-are-handed-out-on-pages.md
 """
 
 from libs.jobs.context import JobContext
