@@ -10,7 +10,7 @@ PASSWORD = "a harmonica in the rain"
 
 
 def an_address() -> str:
-    return f"{new_id()}@example.org".lower()
+    return f"ann{new_id()}@example.org".lower()
 
 
 def fill(page: Page, form: str, **fields: str) -> None:

@@ -15,7 +15,7 @@ from libs.testkit.services import bus_of, running_services
 from libs.testkit.stack import RunningDatabase, RunningNats
 from tests.e2e.callers import token_of
 
-pytestmark = pytest.mark.connected
+pytestmark = [pytest.mark.connected, pytest.mark.timeout(240)]
 
 ROW = re.compile(r"^\| `([a-z.-]+)` \| ([a-z ]+) \| (own)? ?\|$", re.MULTILINE)
 LEAST = {

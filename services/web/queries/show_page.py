@@ -148,7 +148,7 @@ def show_page(
         sets=sets,
         has_leaderboard=bool(voters),
         voters=[_voter(each, me) for each in voters],
-        is_bare=ballot is None and not sets,
+        is_bare=ballot is None and not sets and show.status is not ShowStatus.CANCELLED,
     )
 
 

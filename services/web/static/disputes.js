@@ -12,7 +12,7 @@ import { recordDialog } from "./record.js";
 import { showText } from "./subjects.js";
 /** @import { RecordActs } from "./disputes-rows.js" */
 
-const SHOWN_MAX = 50;
+const SHOWN_MAX = 200;
 const SHOWS_MAX = 100;
 
 const client = connect(readState());

@@ -109,8 +109,6 @@ export function lister({ name, keyOf, rowOf }) {
  * @param {HTMLElement} fresh
  */
 export function renew(row, fresh) {
-  for (const { name } of [...row.attributes]) if (!fresh.hasAttribute(name)) row.removeAttribute(name);
-  for (const { name, value } of fresh.attributes) row.setAttribute(name, value);
   const [cells, news] = [[...row.children], [...fresh.children]];
   if (cells.length !== news.length) {
     row.replaceChildren(...news);

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { drawLive, lister, offer, sayingAt, sender } from "./live-list.js";
-import { button, factItems, tick } from "./making.js";
+import { drawLive, lister, offer, renew, sayingAt, sender } from "./live-list.js";
+import { button, factItems, make, tick } from "./making.js";
 import { connect, element, readState } from "./page-state.js";
 import { SCOPES, sourceText, syncText } from "./subjects.js";
 import { actsOn, isUnderWay, quotaItem, refusalItem, restingRow, runningRow, factsOf } from "./syncs-rows.js";
@@ -38,6 +38,9 @@ const acts = {
 
 // ---------------------------------------------------------------------------------- the lists
 
+const dialog = /** @type {HTMLDialogElement} */ (element("sync"));
+/** The sync in the dialog, by its id. */
+let shown = "";
 /** When each sync is asked for next, by its schedules. @type {Map<string, string>} */
 const nextOf = new Map();
 /** @type {any} */
@@ -53,6 +56,7 @@ function draw() {
     found.filter((/** @type {any} */ sync) => !isUnderWay(sync)),
     syncs.next !== null,
   );
+  if (shown !== "") drawShown();
 }
 
 drawLive(
@@ -90,23 +94,27 @@ setInterval(tick, 1000);
 
 // ---------------------------------------------------------------------------------- one sync
 
-const dialog = /** @type {HTMLDialogElement} */ (element("sync"));
-let stopShowing = () => {};
-dialog.addEventListener("close", () => stopShowing());
-
-/** @param {string} syncId */
+/** Show a sync out of the list: one that was just asked for is in it a moment later. @param {string} syncId */
 function show(syncId) {
-  stopShowing();
-  const drawSync = (/** @type {any} */ sync) => {
-    element("sync-heading").textContent = syncText(sync.sync_id, sync.name);
-    element("sync-facts").replaceChildren(...factItems(factsOf({ ...sync, next_at: nextOf.get(syncId) ?? null })));
-    const afresh = button("Start afresh", () => acts.start(syncId, true));
-    element("sync-acts").replaceChildren(...actsOn(sync, acts), ...(isUnderWay(sync) ? [] : [afresh]));
-    element("sync-refusals").replaceChildren(...sync.refusals.map(refusalItem));
-    element("sync-refusals-none").toggleAttribute("hidden", sync.refusals.length > 0);
-  };
-  stopShowing = drawLive(client, "catalog.get-sync", { sync_id: syncId }, drawSync, say);
+  shown = syncId;
+  drawShown();
   if (!dialog.open) dialog.showModal();
+}
+
+function drawShown() {
+  const sync = syncs.syncs.find((/** @type {any} */ each) => each.sync_id === shown);
+  const refusals = sync?.refusals ?? [];
+  element("sync-heading").textContent = syncText(shown, sync?.name);
+  element("sync-facts").replaceChildren(...(sync ? factItems(factsOf({ ...sync, next_at: nextOf.get(shown) ?? null })) : []));
+  renew(element("sync-acts"), make("p", ...(sync ? actsInDialog(sync) : [])));
+  element("sync-refusals").replaceChildren(...refusals.map(refusalItem));
+  element("sync-refusals-none").toggleAttribute("hidden", refusals.length > 0);
+}
+
+/** @param {any} sync */
+function actsInDialog(sync) {
+  if (isUnderWay(sync)) return actsOn(sync, acts);
+  return [...actsOn(sync, acts), button("Start afresh", () => acts.start(sync.sync_id, true))];
 }
 
 // ---------------------------------------------------------------------------------- asking a partner

@@ -67,7 +67,7 @@ export function showPage({ found, ballot, tally, leaderboard, votes, me }) {
     sets,
     has_leaderboard: voters.length > 0,
     voters: voters.map((/** @type {any} */ voter) => voterRow(voter, me)),
-    is_bare: ballot === null && sets.length === 0,
+    is_bare: ballot === null && sets.length === 0 && show.status !== "cancelled",
   };
 }
 
