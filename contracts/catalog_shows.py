@@ -229,8 +229,9 @@ class Show(View):
 class ListShows(Query[Shows]):
     """Shows of one artist or of all, by day.
 
-    A show is upcoming until its day has ended everywhere on Earth. Upcoming shows come earliest
-    first; past and all shows come latest first.
+    A show is upcoming until it has ended, or its day has, everywhere on Earth; one whose hour
+    nobody knows is past once it is known what was played. Upcoming shows come earliest first, past
+    and all shows latest first.
     """
 
     artist_id: ArtistId | None = None

@@ -5,7 +5,7 @@ the partners in the sandbox, which it asks.
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
@@ -26,7 +26,8 @@ from libs.testkit.stack import RunningDatabase, RunningNats
 from services.catalog.cli.sandboxes.server import Sandbox
 
 READY_SECONDS = 20
-TODAY = date(2026, 11, 21)
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+TODAY = NOON.date()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ async def catalog(
 @pytest.fixture
 async def sandbox(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RunningSandbox]:
     """The partners, for one test; a catalog that is started after them asks them."""
-    world = Sandbox(lambda: TODAY)
+    world = Sandbox(lambda: NOON)
     (port,) = free_ports(1)
     config = uvicorn.Config(world, host="127.0.0.1", port=port, log_level="error", lifespan="off")
     server = uvicorn.Server(config)

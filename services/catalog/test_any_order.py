@@ -21,7 +21,7 @@ from services.catalog.adapters.partners.conftest import recorded
 from services.catalog.adapters.partners.sandbox import BAND_MBID
 from services.catalog.cli.sandboxes.serving import Changes, Request
 from services.catalog.cli.sandboxes.setlistfm import SetlistFm
-from services.catalog.conftest import TODAY
+from services.catalog.conftest import NOON, TODAY
 from services.catalog.domain import RECORDS
 
 __all__ = ["recorded"]
@@ -119,7 +119,7 @@ def test_recorded_pages_come_to_the_same_in_any_order_and_number(
 def versions(count: int) -> list[list[Finding]]:
     """A setlist as it grows: each version later than the one before, with one song more."""
     body = json.loads(
-        SetlistFm(lambda: TODAY)
+        SetlistFm(lambda: NOON)
         .answer(
             Request(
                 "GET",

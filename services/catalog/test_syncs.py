@@ -274,6 +274,15 @@ async def test_says_why_when_the_partner_knows_no_such_artist(
     assert "404, not found" in ended["reason"]
 
 
+async def test_makes_one_artist_when_three_partners_speak_at_the_same_time(
+    sandbox: RunningSandbox, synced: RunningCatalog
+) -> None:
+    await asyncio.gather(*(sync(synced, sync_id) for sync_id in (BAND, TICKETS, RECORDS)))
+    (band,) = (await synced.bus.ask(ListArtists(), caller=CALLER)).result["artists"]
+    assert band["shows"] == PAST_SHOWS + COMING_SHOWS
+    assert band["songs"] == 30
+
+
 async def test_tells_two_partners_words_of_one_artist_as_one(
     sandbox: RunningSandbox, synced: RunningCatalog
 ) -> None:

@@ -3,7 +3,7 @@ hours, closed when the show is called off or over, opened again when it has anot
 when it is known what was played.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -24,6 +24,12 @@ from libs.kernel.reactions import Cancel, ProcessManager, Reaction, Schedule, Se
 from libs.kernel.recorded import Recorded
 
 DAY = timedelta(days=1)
+AGAIN_AFTER = (timedelta(minutes=2), timedelta(minutes=20), timedelta(hours=2))
+"""A show may be known before its artist's songs: its ballot is planned again when they may be."""
+
+REFRESHED_BEFORE = timedelta(minutes=1)
+"""So long before it opens, a ballot is planned for the last time, with the candidates of then."""
+
 _CALLED_OFF = frozenset({ShowStatus.CANCELLED, ShowStatus.POSTPONED})
 
 
@@ -48,6 +54,13 @@ def process_managers(opens_before_seconds: int) -> list[ProcessManager]:
             react=keep_hours,
         ),
         ProcessManager(
+            name="candidates-of-ballots",
+            log="voting",
+            aggregate="ballot",
+            events=(BallotPrepared,),
+            react=partial(look_again, opens_before_seconds),
+        ),
+        ProcessManager(
             name="scores-of-ballots",
             log="catalog",
             aggregate="setlist",
@@ -70,7 +83,10 @@ def follow_show(opens_before_seconds: int, recorded: Recorded) -> Sequence[React
             closing = CloseBallot(show_id=show_id, because=Closing.CALLED_OFF)
             return [Send(closing), _plan(opens_before_seconds, recorded)]
         case ShowScheduled() | ShowChanged():
-            return [_plan(opens_before_seconds, recorded)]
+            return [
+                _plan(opens_before_seconds, recorded),
+                *_again(opens_before_seconds, recorded),
+            ]
         case ShowEnded(show_id=show_id):
             return [Send(CloseBallot(show_id=show_id, because=Closing.SHOW_OVER))]
         case _:
@@ -87,10 +103,34 @@ def _plan(opens_before_seconds: int, recorded: Recorded) -> Reaction:
     )
 
 
+def _again(opens_before_seconds: int, recorded: Recorded) -> Iterator[Reaction]:
+    show_id = recorded.aggregate_id
+    for number, after in enumerate(AGAIN_AFTER, 1):
+        planning = PlanBallot(
+            show_id=show_id,
+            opens_before_seconds=opens_before_seconds,
+            catalog_position=recorded.position,
+        )
+        yield Schedule(f"{show_id}.again.{number}", recorded.at + after, planning)
+
+
 def _may_be_to_come(show: ShowScheduled, at: datetime) -> bool:
     """Whether its start is known, and was not long ago wherever on earth it is."""
     is_known = show.local_time is not None and show.time_zone is not None
     return is_known and show.local_date >= (at - DAY).date()
+
+
+def look_again(opens_before_seconds: int, recorded: Recorded) -> Sequence[Reaction]:
+    """A ballot that was planned has its candidates looked up once more before it opens."""
+    match recorded.data:
+        case BallotPrepared(show_id=show_id, planned=True, opens_at=opens_at):
+            hour = None if opens_at is None else opens_at - REFRESHED_BEFORE
+            planning = PlanBallot(
+                show_id=show_id, opens_before_seconds=opens_before_seconds, catalog_position=0
+            )
+            return [_at(f"{show_id}.refresh", hour, planning)]
+        case _:
+            return []
 
 
 def keep_hours(recorded: Recorded) -> Sequence[Reaction]:

@@ -41,7 +41,15 @@ from libs.kernel.recorded import Recorded
 from libs.testkit.services import bus_of, running_services
 from libs.testkit.stack import RunningDatabase, RunningNats
 from libs.testkit.waiting import eventually
-from services.voting.process_managers import follow_show, keep_hours, score
+from services.voting import process_managers
+from services.voting.process_managers import (
+    AGAIN_AFTER,
+    REFRESHED_BEFORE,
+    follow_show,
+    keep_hours,
+    look_again,
+    score,
+)
 
 NOW = datetime(2026, 11, 20, 21, 0, tzinfo=UTC)
 DAY_SECONDS = 86_400
@@ -81,13 +89,21 @@ def show(**known: Any) -> ShowScheduled:
     return ShowScheduled(show_id=SHOW, artist_id="art_1", **{**usual, **known})
 
 
-PLAN = Send(PlanBallot(show_id=SHOW, opens_before_seconds=DAY_SECONDS, catalog_position=42))
+PLANNING = PlanBallot(show_id=SHOW, opens_before_seconds=DAY_SECONDS, catalog_position=42)
+PLAN = Send(PLANNING)
+PLANS = [
+    PLAN,
+    *(
+        Schedule(f"shw_1.again.{number}", NOW + after, PLANNING)
+        for number, after in enumerate(AGAIN_AFTER, 1)
+    ),
+]
 
 
 def test_plans_a_ballot_when_a_coming_show_is_scheduled() -> None:
-    assert planned(show()) == [PLAN]
+    assert planned(show()) == PLANS
     # Wherever it is, it may still be today.
-    assert planned(show(local_date=date(2026, 11, 19))) == [PLAN]
+    assert planned(show(local_date=date(2026, 11, 19))) == PLANS
 
 
 @pytest.mark.parametrize(
@@ -108,7 +124,7 @@ def test_plans_nothing_when_a_show_is_over_or_its_start_unknown(unknown: dict[st
     ],
 )
 def test_plans_anew_when_something_about_the_hours_changed(change: dict[str, Any]) -> None:
-    assert planned(ShowChanged(show_id=SHOW, **change)) == [PLAN]
+    assert planned(ShowChanged(show_id=SHOW, **change)) == PLANS
 
 
 @pytest.mark.parametrize("status", [ShowStatus.CANCELLED, ShowStatus.POSTPONED])
@@ -130,7 +146,7 @@ def test_plans_nothing_when_something_else_changed() -> None:
 # ---------------------------------------------------------------------------------- hours
 
 
-def prepared(opens_at: datetime | None, closes_at: datetime | None) -> BallotPrepared:
+def prepared(opens_at: datetime | None, closes_at: datetime | None, **more: Any) -> BallotPrepared:
     return BallotPrepared(
         show_id=SHOW,
         candidates=[],
@@ -138,7 +154,21 @@ def prepared(opens_at: datetime | None, closes_at: datetime | None) -> BallotPre
         closes_at=closes_at,
         votes_per_voter=1,
         changeable=False,
+        **more,
     )
+
+
+def test_looks_candidates_up_once_more_before_a_planned_ballot_opens() -> None:
+    def looked(event: BallotPrepared) -> Sequence[Reaction]:
+        return look_again(DAY_SECONDS, recorded(event))
+
+    planning = PlanBallot(show_id=SHOW, opens_before_seconds=DAY_SECONDS, catalog_position=0)
+    hour = OPENS - REFRESHED_BEFORE
+    assert looked(prepared(OPENS, CLOSES, planned=True)) == [
+        Schedule("shw_1.refresh", hour, planning)
+    ]
+    assert looked(prepared(None, None, planned=True)) == [Cancel("shw_1.refresh")]
+    assert looked(prepared(OPENS, CLOSES)) == []
 
 
 def test_schedules_opening_and_closing_when_a_ballot_has_hours() -> None:
@@ -278,6 +308,18 @@ async def test_opens_closes_and_scores_a_ballot_when_its_show_takes_place(house:
     await house.until_status(BallotStatus.FINALIZED)
     answer = await house.bus.ask(GetBallot(show_id=house.show_id), caller=NOBODY)
     assert answer.result["score"]["hits"] == [first]
+
+
+@pytest.mark.connected
+async def test_opens_a_ballot_when_songs_are_known_later_than_their_show(
+    monkeypatch: pytest.MonkeyPatch, house: House
+) -> None:
+    monkeypatch.setattr(process_managers, "AGAIN_AFTER", (timedelta(seconds=3),))
+    await house.schedule(system_clock() + timedelta(hours=1))
+    await house.know_songs()
+    await house.until_status(BallotStatus.OPEN)
+    answer = await house.bus.ask(GetBallot(show_id=house.show_id), caller=NOBODY)
+    assert {each["song_id"] for each in answer.result["candidates"]} == set(house.songs)
 
 
 @pytest.mark.connected

@@ -44,7 +44,7 @@ _PARTS = (
     ("ingress.http", ("ingress.http",)),
     (
         "ingress.behind",
-        ("ingress.process-managers", "ingress.projections", "ingress.queries"),
+        ("--nice", "10", "ingress.process-managers", "ingress.projections", "ingress.queries"),
     ),
 )
 

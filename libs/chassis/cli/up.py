@@ -142,6 +142,8 @@ def _sandbox() -> _Partners:
         {
             "BACKLINE_CATALOG_SANDBOX_URL": f"http://127.0.0.1:{port}",
             "BACKLINE_CATALOG_REPEATED_SYNCS": "sandbox",
+            "BACKLINE_CATALOG_SHOW_LASTS_SECONDS": "300",
+            "BACKLINE_CATALOG_SETLIST_AFTER_SECONDS": "60",
         },
     )
 

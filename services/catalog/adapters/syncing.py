@@ -101,6 +101,8 @@ class Syncing:
         self._sources = sources
         self._clock = clock
         self._worker = worker
+        self._telling = asyncio.Lock()
+        self._told = 0
 
     async def run(self, sync_id: str) -> None:
         """Begin a run, or go on with one, until it ends. What it cannot do it tells the catalog.
@@ -235,8 +237,12 @@ class Syncing:
         if mark is not None and mark.digest == digest:
             told.counts[Outcome.UNCHANGED] += len(facts)
             return told, mark.seen, replace(page.mark, digest=digest, seen=mark.seen)
-        resolved = await identities.resolve(facts, position)
-        await tell(self._bus, iter(resolved), told.add)
+        # One page at a time: of two partners that speak of one thing for the first time, the second
+        # must find what the first has told.
+        async with self._telling:
+            resolved = await identities.resolve(facts, max(position, self._told))
+            await tell(self._bus, iter(resolved), told.add)
+            self._told = max(self._told, told.position)
         seen = [
             own_id(fact.telling)
             for fact in resolved

@@ -1,7 +1,6 @@
 """Serve the partners locally, so that everything runs without credentials."""
 
 import asyncio
-from datetime import UTC, date
 from typing import Annotated, Any
 
 import typer
@@ -29,9 +28,6 @@ def sandbox(
     from libs.kernel.clock import system_clock
     from services.catalog.cli.sandboxes.server import Sandbox
 
-    def today() -> date:
-        return system_clock().astimezone(UTC).date()
-
     if health_port is None:
         typer.echo(f"The sandbox serves at http://127.0.0.1:{port}; Ctrl-C ends it.")
 
@@ -42,7 +38,7 @@ def sandbox(
         return uvicorn.Server(config)
 
     async def serve() -> None:
-        servers = [server(Sandbox(today), port)]
+        servers = [server(Sandbox(system_clock), port)]
         if health_port is not None:
             servers.append(server(_healthy, health_port))
         await asyncio.gather(*(each.serve() for each in servers))

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
 import httpx2
@@ -11,6 +11,7 @@ import pytest
 from libs.stack.ports import free_ports
 from libs.testkit.waiting import eventually
 from services.catalog.adapters.partners.sandbox import BAND_MBID
+from services.catalog.cli.sandboxes import quay
 from services.catalog.cli.sandboxes.world import (
     COMING_SHOWS,
     DEAD_MBID,
@@ -29,7 +30,7 @@ def test_holds_the_same_world_on_the_same_day() -> None:
     assert played_by(BAND_MBID, TODAY) == played_by(BAND_MBID, TODAY)
     assert len({show.setlist_id for show in played_by(BAND_MBID, TODAY)}) == PAST_SHOWS
     assert len({show.event_id for show in coming(TODAY)}) == COMING_SHOWS
-    assert coming(TODAY)[0].local_date == TODAY
+    assert coming(TODAY)[0].locally.date() == TODAY
     assert len(played_by(DEAD_MBID, TODAY)) == 22
     assert played_by("nobody", TODAY) == []
     assert len({track.track_id for track in tracks()}) == len(tracks())
@@ -42,12 +43,27 @@ def test_is_the_same_world_on_a_later_day_but_for_what_has_happened(days: int) -
     shows = {show.event_id: show for show in coming(before)}
     assert all(shows.get(each.event_id, each) == each for each in coming(later))
     assert len(shows.keys() - {each.event_id for each in coming(later)}) <= 1
-    assert all(each.local_date >= later for each in coming(later))
+    assert all(each.locally.date() >= later for each in coming(later))
     played = {show.setlist_id: show for show in played_by(BAND_MBID, before)}
     assert all(played.get(each.setlist_id, each) == each for each in played_by(BAND_MBID, later))
     assert max(each.day for each in played_by(BAND_MBID, later)) < later
     gatherings = {each.event_id: each for each in meetings(before)}
     assert all(gatherings.get(each.event_id, each) == each for each in meetings(later))
+
+
+@pytest.mark.parametrize("minutes", [0, 4, 5, 19, 20, 1_439, 2_000_000])
+def test_has_somebody_playing_on_the_quay_around_the_clock(minutes: int) -> None:
+    now = datetime.combine(TODAY, time(), UTC) + timedelta(minutes=minutes)
+    shows, over = quay.coming(now), quay.played(now)
+    assert timedelta() < shows[0].starts_at - now <= quay.EVERY
+    assert shows[-1].starts_at - now > timedelta(hours=1)
+    (last, *_) = (each.written_at for each in over if each.written_at is not None)
+    assert timedelta() <= now - last < quay.EVERY
+    assert len({each.setlist_id for each in over}) == quay.PAST_SHOWS
+    later = shows[0].starts_at + quay.LASTS
+    (played, *_) = quay.played(later)
+    assert (played.day, played.venue) == (shows[0].locally.date(), shows[0].venue.name)
+    assert shows[1:] == quay.coming(later)[:-1]
 
 
 async def test_refuses_orders_that_make_no_sense(sandbox: RunningSandbox) -> None:

@@ -12,7 +12,20 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, RowMapping, Select, Table, func, select, text
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    Select,
+    Table,
+    Text,
+    and_,
+    cast,
+    false,
+    func,
+    or_,
+    select,
+    text,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.catalog import Kind, When
@@ -55,8 +68,13 @@ from services.catalog.tables import (
 
 _BY_NAME = Order((func.lower(artists.c.name), artists.c.artist_id), TypeAdapter(tuple[str, str]))
 _BY_DAY = Order(
-    (shows.c.local_date, func.coalesce(shows.c.number_that_day, 0), shows.c.show_id),
-    TypeAdapter(tuple[date, int, str]),
+    (
+        shows.c.local_date,
+        func.coalesce(cast(shows.c.local_time, Text), ""),
+        func.coalesce(shows.c.number_that_day, 0),
+        shows.c.show_id,
+    ),
+    TypeAdapter(tuple[date, str, int, str]),
 )
 _BY_DAY_DOWN = replace(_BY_DAY, descending=True)
 _PLAYS = func.coalesce(plays.c.shows, 0)
@@ -132,6 +150,13 @@ _SHOWS = (
 _FIRST_DAY_NOT_OVER = text("(now() at time zone 'UTC' - interval '12 hours')::date")
 """The first day that has not ended everywhere: the last islands are twelve hours behind UTC."""
 
+_WAS_PLAYED = and_(shows.c.local_time.is_(None), setlists.c.song_count > 0)
+_IS_OVER = or_(
+    shows.c.local_date < _FIRST_DAY_NOT_OVER,
+    shows.c.phase == Phase.FINISHED,
+    func.coalesce(_WAS_PLAYED, false()),
+)
+
 
 async def list_shows(query: ListShows, _caller: Caller, connection: AsyncConnection) -> Shows:
     """Shows of one artist or of all, by day."""
@@ -139,9 +164,9 @@ async def list_shows(query: ListShows, _caller: Caller, connection: AsyncConnect
     if query.artist_id is not None:
         statement = statement.where(is_part_of(Kind.ARTIST, shows.c.artist_id, query.artist_id))
     if query.when is When.UPCOMING:
-        statement, order = statement.where(shows.c.local_date >= _FIRST_DAY_NOT_OVER), _BY_DAY
+        statement, order = statement.where(~_IS_OVER), _BY_DAY
     elif query.when is When.PAST:
-        statement = statement.where(shows.c.local_date < _FIRST_DAY_NOT_OVER)
+        statement = statement.where(_IS_OVER)
     rows = await rows_of(connection, sorted_page(statement, order, query.limit, query.after))
     return Shows(
         shows=[_show_summary(row) for row in rows[: query.limit]],

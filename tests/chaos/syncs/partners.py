@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import uvicorn
@@ -119,7 +119,7 @@ def _setlist(number: int, day: date) -> dict[str, Any]:
 @asynccontextmanager
 async def running_partners(day: date) -> AsyncIterator[tuple[str, Sandbox]]:
     """The partners during the block: their address, and what serves there."""
-    world = Sandbox(lambda: day)
+    world = Sandbox(lambda: datetime.combine(day, time(12), UTC))
     (port,) = free_ports(1)
     config = uvicorn.Config(world, host="127.0.0.1", port=port, log_level="error", lifespan="off")
     server = uvicorn.Server(config)

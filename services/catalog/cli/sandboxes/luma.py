@@ -6,9 +6,9 @@ from services.catalog.adapters.partners.sandbox import CALENDAR
 from services.catalog.cli.sandboxes.serving import (
     Changes,
     Json,
+    Now,
     Request,
     Response,
-    Today,
     number,
     tagged,
 )
@@ -22,8 +22,8 @@ _LASTS = timedelta(hours=2)
 class Luma:
     """The gatherings of the band's calendar. What is changed or added goes by the event's id."""
 
-    def __init__(self, today: Today) -> None:
-        self._today = today
+    def __init__(self, now: Now) -> None:
+        self._now = now
 
     def answer(self, request: Request, changes: Changes) -> Response:
         if not request.headers.get("x-luma-api-key"):
@@ -31,7 +31,7 @@ class Luma:
         if request.path != "/v1/calendars/events/list":
             return Response.json({"message": "Not Found"}, 404)
         events = changes.applied(
-            [(each.event_id, _event(each)) for each in meetings(self._today())]
+            [(each.event_id, _event(each)) for each in meetings(self._now().date())]
         )
         size = max(1, number(request.params.get("pagination_limit"), 20, PAGE_SIZE_MAX))
         cursor = request.params.get("pagination_cursor", "")
@@ -56,14 +56,15 @@ class Luma:
 class Ics:
     """The feed of the same calendar, as Luma writes it. Changes are properties of an event."""
 
-    def __init__(self, today: Today) -> None:
-        self._today = today
+    def __init__(self, now: Now) -> None:
+        self._now = now
 
     def answer(self, request: Request, changes: Changes) -> Response:
         if request.path != "/harbour.ics":
             return Response(404, b"Not Found", {"content-type": "text/plain"})
-        found = changes.applied([(it.event_id, _properties(it)) for it in meetings(self._today())])
-        stamp = f"{datetime.combine(self._today(), time(9), UTC):%Y%m%dT%H%M%SZ}"
+        today = self._now().date()
+        found = changes.applied([(it.event_id, _properties(it)) for it in meetings(today)])
+        stamp = f"{datetime.combine(today, time(9), UTC):%Y%m%dT%H%M%SZ}"
         lines = [
             "BEGIN:VCALENDAR",
             "VERSION:2.0",

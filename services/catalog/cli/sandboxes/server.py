@@ -21,11 +21,11 @@ from services.catalog.cli.sandboxes.serving import (
     Fault,
     Faults,
     Json,
+    Now,
     Order,
     Request,
     Response,
     StandIn,
-    Today,
 )
 from services.catalog.cli.sandboxes.setlistfm import SetlistFm
 from services.catalog.cli.sandboxes.spotify import Spotify
@@ -46,14 +46,14 @@ _ORDER = TypeAdapter(Order)
 class Sandbox:
     """An ASGI application that stands in for all partners."""
 
-    def __init__(self, today: Today) -> None:
-        """`today`: the day it is in this world, whenever somebody asks."""
+    def __init__(self, now: Now) -> None:
+        """`now`: the moment it is in this world, whenever somebody asks."""
         self.partners: dict[str, StandIn] = {
-            "setlistfm": SetlistFm(today),
-            "ticketmaster": Ticketmaster(today),
+            "setlistfm": SetlistFm(now),
+            "ticketmaster": Ticketmaster(now),
             "spotify": Spotify(),
-            "luma": Luma(today),
-            "ics": Ics(today),
+            "luma": Luma(now),
+            "ics": Ics(now),
         }
         self.faults = Faults()
         self.changes = {name: Changes() for name in self.partners}

@@ -3,15 +3,15 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
 import orjson
 
 Json = dict[str, Any]
-Today = Callable[[], date]
-"""The day it is in the sandbox."""
+Now = Callable[[], datetime]
+"""The moment it is in the sandbox, in UTC."""
 
 
 @dataclass(frozen=True, slots=True)

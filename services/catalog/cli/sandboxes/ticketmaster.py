@@ -1,26 +1,26 @@
 """Ticketmaster's Discovery API in the sandbox."""
 
-from services.catalog.adapters.partners.sandbox import BAND_ATTRACTION, BAND_MBID, BAND_SPOTIFY
+from services.catalog.cli.sandboxes import quay
 from services.catalog.cli.sandboxes.serving import (
     Changes,
     Json,
+    Now,
     Request,
     Response,
-    Today,
     number,
     tagged,
 )
-from services.catalog.cli.sandboxes.world import BAND, Coming, coming, hex_of
+from services.catalog.cli.sandboxes.world import HARBOUR_LIGHTS, Artist, Coming, coming, hex_of
 
 PAGE_SIZE_MAX = 200
 THINGS_MAX = 1000
 
 
 class Ticketmaster:
-    """The band's shows to come. What is changed or added goes by the event's id."""
+    """The shows to come of an artist. What is changed or added goes by the event's id."""
 
-    def __init__(self, today: Today) -> None:
-        self._today = today
+    def __init__(self, now: Now) -> None:
+        self._now = now
 
     def answer(self, request: Request, changes: Changes) -> Response:
         if not request.params.get("apikey"):
@@ -45,10 +45,7 @@ class Ticketmaster:
 
     def _page(self, request: Request, changes: Changes, page: int, size: int) -> Response:
         since = request.params.get("startDateTime", "")[:10]
-        wanted = request.params.get("attractionId")
-        known = (
-            [_event(show) for show in coming(self._today())] if wanted == BAND_ATTRACTION else []
-        )
+        known = [_event(show) for show in self._coming(request.params.get("attractionId", ""))]
         events = [
             event
             for event in changes.applied([(event["id"], event) for event in known])
@@ -69,19 +66,28 @@ class Ticketmaster:
             }
         )
 
+    def _coming(self, attraction: str) -> list[Coming]:
+        match attraction:
+            case HARBOUR_LIGHTS.attraction:
+                return coming(self._now().date())
+            case quay.TIDE_CLOCK.attraction:
+                return quay.coming(self._now())
+            case _:
+                return []
+
 
 def _event(show: Coming) -> Json:
-    venue = show.venue
+    venue, locally = show.venue, show.locally
     return {
-        "name": BAND,
+        "name": show.artist.name,
         "type": "event",
         "id": show.event_id,
         "test": False,
         "url": f"https://www.ticketmaster.com/event/{show.event_id}",
         "dates": {
             "start": {
-                "localDate": show.local_date.isoformat(),
-                "localTime": show.local_time.isoformat(),
+                "localDate": locally.date().isoformat(),
+                "localTime": locally.time().isoformat(),
                 "dateTime": f"{show.starts_at:%Y-%m-%dT%H:%M:%SZ}",
                 "dateTBD": False,
                 "dateTBA": False,
@@ -106,16 +112,18 @@ def _event(show: Coming) -> Json:
                     },
                 }
             ],
-            "attractions": [
-                {
-                    "name": BAND,
-                    "type": "attraction",
-                    "id": BAND_ATTRACTION,
-                    "externalLinks": {
-                        "musicbrainz": [{"id": BAND_MBID}],
-                        "spotify": [{"url": f"https://open.spotify.com/artist/{BAND_SPOTIFY}"}],
-                    },
-                }
-            ],
+            "attractions": [_attraction(show.artist)],
         },
+    }
+
+
+def _attraction(artist: Artist) -> Json:
+    links: Json = {"musicbrainz": [{"id": artist.mbid}]}
+    if artist.spotify is not None:
+        links["spotify"] = [{"url": f"https://open.spotify.com/artist/{artist.spotify}"}]
+    return {
+        "name": artist.name,
+        "type": "attraction",
+        "id": artist.attraction,
+        "externalLinks": links,
     }

@@ -15,9 +15,7 @@ from contracts.catalog_songs import RegisterSong
 from contracts.catalog_venues import RegisterVenue
 from services.catalog.adapters.findings import Fact
 from services.catalog.adapters.gdshowsdb import read
-from services.catalog.adapters.partners.sandbox import (
-    BAND_MBID,
-)
+from services.catalog.adapters.partners.sandbox import BAND_ATTRACTION, BAND_MBID, BAND_SPOTIFY
 from services.catalog.cli.seeding import SEED
 
 DEAD_MBID: Final = "6faa7ca7-0d99-4a5e-bfa6-1fd5037520c6"
@@ -65,8 +63,24 @@ VENUES: Final = (
 
 
 @dataclass(frozen=True, slots=True)
+class Artist:
+    """Who plays, and what partners call them."""
+
+    name: str
+    mbid: str
+    attraction: str
+    spotify: str | None = None
+
+
+HARBOUR_LIGHTS: Final = Artist(BAND, BAND_MBID, BAND_ATTRACTION, BAND_SPOTIFY)
+
+
+@dataclass(frozen=True, slots=True)
 class Played:
-    """A show of the past and what was played: sets, each with its songs (title, segue)."""
+    """A show of the past and what was played: sets, each with its songs (title, segue).
+
+    written_at   when its setlist was written; None for late in the evening of its day
+    """
 
     day: date
     artist: str
@@ -76,10 +90,12 @@ class Played:
     country: str | None
     tour: str | None
     sets: Sequence[tuple[str | None, Sequence[tuple[str, bool]]]]
+    written_at: datetime | None = None
 
     @property
     def setlist_id(self) -> str:
-        return hex_of(self.artist_mbid, self.day.isoformat())
+        at = self.day if self.written_at is None else self.written_at
+        return hex_of(self.artist_mbid, at.isoformat())
 
     @property
     def venue_id(self) -> str:
@@ -88,21 +104,17 @@ class Played:
 
 @dataclass(frozen=True, slots=True)
 class Coming:
-    """A show of the band that is to come."""
+    """A show that is to come."""
 
-    number: int
+    artist: Artist
+    event_id: str
     venue: Venue
-    local_date: date
-    local_time: time
+    starts_at: datetime
 
     @property
-    def event_id(self) -> str:
-        return f"vvSandbox{self.number % 1000:03}"
-
-    @property
-    def starts_at(self) -> datetime:
-        zone = ZoneInfo(self.venue.zone)
-        return datetime.combine(self.local_date, self.local_time, zone).astimezone(UTC)
+    def locally(self) -> datetime:
+        """When it begins, by the clock of its venue."""
+        return self.starts_at.astimezone(ZoneInfo(self.venue.zone))
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,15 +162,14 @@ def played_by(mbid: str, today: date) -> list[Played]:
 def coming(today: date) -> list[Coming]:
     """The band's shows to come, next first: one every third day."""
     first = -((EPOCH - today).days // _DAYS_UNTIL_THE_NEXT)
-    return [
-        Coming(
-            number,
-            VENUES[number % len(VENUES)],
-            EPOCH + timedelta(days=_DAYS_UNTIL_THE_NEXT * number),
-            time(20 if number % 2 else 19, 30),
-        )
-        for number in range(first, first + COMING_SHOWS)
-    ]
+    return [_coming(number) for number in range(first, first + COMING_SHOWS)]
+
+
+def _coming(number: int) -> Coming:
+    venue = VENUES[number % len(VENUES)]
+    day = EPOCH + timedelta(days=_DAYS_UNTIL_THE_NEXT * number)
+    begins = datetime.combine(day, time(20 if number % 2 else 19, 30), ZoneInfo(venue.zone))
+    return Coming(HARBOUR_LIGHTS, f"vvSandbox{number % 1000:03}", venue, begins.astimezone(UTC))
 
 
 def meetings(today: date) -> list[Meeting]:
