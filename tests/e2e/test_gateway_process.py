@@ -13,13 +13,14 @@ from nats.errors import Error as NatsError
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from contracts.voting import Candidate, CastVote, OpenBallot, SetUpBallot
+from contracts.voting import Candidate, CastVote, GetTally, OpenBallot, SetUpBallot
 from libs.chassis.prepare import prepare
-from libs.kernel.errors import BacklineError
+from libs.kernel.errors import BacklineError, RemoteProblem, Unavailable
 from libs.kernel.ids import new_id
-from libs.kernel.messages import Caller, service_caller
+from libs.kernel.messages import NOBODY, Caller, service_caller
 from libs.testkit.services import bus_of, running_services
 from libs.testkit.stack import RunningDatabase, RunningNats, running_database, running_nats
+from libs.testkit.waiting import eventually
 from tests.e2e.elsewhere import services_elsewhere
 
 pytestmark = [pytest.mark.connected, pytest.mark.timeout(120)]
@@ -33,11 +34,21 @@ def tally_of(show_id: str, cursor: str | None = None) -> str:
 
 
 async def open_ballot(nats_server: RunningNats) -> str:
+    """An open ballot, once its tally can be asked for."""
     show_id = new_id("shw_")
     songs = [Candidate(song_id="sng_1", title="Song")]
     async with bus_of("web", nats_server) as bus:
         await bus.send(SetUpBallot(show_id=show_id, candidates=songs), caller=service_caller("web"))
         await bus.send(OpenBallot(show_id=show_id), caller=Caller("mod", ("moderator",)))
+
+        async def is_known() -> bool:
+            try:
+                await bus.ask(GetTally(show_id=show_id), caller=NOBODY)
+            except (RemoteProblem, Unavailable):
+                return False
+            return True
+
+        await eventually(is_known)
     return show_id
 
 

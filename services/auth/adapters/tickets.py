@@ -71,6 +71,8 @@ class Tickets:
         """What was sealed for this step. raises   ProofRefused when it is not ours or too old"""
         try:
             raw = urlsafe_b64decode(sealed)
+            if urlsafe_b64encode(raw) != sealed.encode():
+                raise ProofRefused  # The same bytes, written otherwise: not as we wrote them.
             nonce, text = raw[:_NONCE_BYTES], raw[_NONCE_BYTES:]
             content = orjson.loads(self._cipher.decrypt(nonce, text, step.encode()))
         except (NotBase64, ValueError, InvalidTag):
