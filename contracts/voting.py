@@ -587,7 +587,7 @@ class GetTally(Query[Tally]):
 
 @query("voting.list-ballots", access=Access.PUBLIC, watches=("ballots",))
 class ListBallots(Query[Ballots]):
-    """Ballots by show or by status."""
+    """Ballots by show or by status, those that changed last first; open ones as they close."""
 
     show_ids: Annotated[list[ShowId], Field(max_length=200)] | None = None
     status: BallotStatus | None = None

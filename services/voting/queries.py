@@ -85,7 +85,9 @@ async def get_tally(query: GetTally, _caller: Caller, connection: AsyncConnectio
 
 
 async def list_ballots(query: ListBallots, _caller: Caller, connection: AsyncConnection) -> Ballots:
-    """Ballots, those that changed last first: prepared, opened, closed or finalized."""
+    """Ballots, those that changed last first: prepared, opened, closed or finalized. Of open ones,
+    those that close soonest first.
+    """
     total = (
         select(func.coalesce(func.sum(candidates.c.votes), 0))
         .where(candidates.c.show_id == ballots.c.show_id)
@@ -96,6 +98,8 @@ async def list_ballots(query: ListBallots, _caller: Caller, connection: AsyncCon
         statement = statement.where(ballots.c.show_id.in_(query.show_ids))
     if query.status is not None:
         statement = statement.where(ballots.c.status == query.status)
+    if query.status is BallotStatus.OPEN:
+        statement = statement.order_by(ballots.c.closes_at.asc().nulls_last())
     newest_first = (ballots.c.changed_position.desc(), ballots.c.show_id)
     rows = await _rows(connection, statement.order_by(*newest_first).limit(query.limit))
     return Ballots(

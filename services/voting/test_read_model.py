@@ -124,6 +124,14 @@ async def test_lists_ballots_with_those_that_changed_last_first(model: ReadModel
     assert await listed(limit=1) == [("shw_1", 0)]
 
 
+async def test_lists_open_ballots_as_they_close(model: ReadModel) -> None:
+    for show_id, hours in {"shw_1": 5, "shw_2": None, "shw_3": 1}.items():
+        closes_at = None if hours is None else RECORDED_AT + timedelta(hours=hours)
+        await open_ballot(model, show_id, closes_at=closes_at)
+    found = (await model.ask(ListBallots(status=BallotStatus.OPEN)))["ballots"]
+    assert [ballot["show_id"] for ballot in found] == ["shw_3", "shw_1", "shw_2"]
+
+
 async def test_shows_each_voter_only_their_own_votes(model: ReadModel) -> None:
     await open_ballot(model, votes_per_voter=2)
     await model.record("ballot", "shw_1", [cast("shw_1", "ann", "sng_b")])
