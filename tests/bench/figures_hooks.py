@@ -44,7 +44,7 @@ _PARTS = (
     ("ingress.http", ("ingress.http",)),
     (
         "ingress.behind",
-        ("--nice", "10", "ingress.process-managers", "ingress.projections", "ingress.queries"),
+        ("ingress.process-managers", "ingress.projections", "ingress.queries"),
     ),
 )
 

@@ -1,6 +1,5 @@
 """Run some services, or parts of them, in this process."""
 
-import os
 from typing import Annotated
 
 import typer
@@ -14,12 +13,6 @@ def run(
         list[str],
         typer.Argument(metavar="SERVICE[.PART]…", help="For example: voting, or voting.owner."),
     ],
-    nice: Annotated[
-        int,
-        typer.Option(
-            min=0, max=19, help="Let other processes go first: for parts that nobody waits for."
-        ),
-    ] = 0,
 ) -> None:
     """Run some services, or parts of them, in this process.
 
@@ -28,5 +21,4 @@ def run(
     """
     from libs.chassis.runner import main
 
-    os.nice(nice)
     raise typer.Exit(main(services))
