@@ -11,11 +11,14 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from libs.bus import Bus
+from libs.kernel.clock import system_clock
 from libs.kernel.errors import BacklineError
 from libs.kernel.ids import new_id
 from libs.stack.ports import free_ports
 from libs.testkit.services import bus_of, running_services
 from libs.testkit.stack import RunningDatabase, RunningNats
+from services.auth.adapters.digests import Digests
+from services.auth.adapters.tickets import Tickets
 
 MAIL_SECONDS_MAX = 10.0
 PATIENCE_SECONDS = 45.0
@@ -49,6 +52,12 @@ class Mailbox:
         found = re.search(r"#(\S+)", await self.read(address, number))
         assert found is not None
         return found[1]
+
+
+def sure_of(nats_server: RunningNats, user_id: str) -> str:
+    """The confirmation that a sign-in of this user would have given."""
+    digests = Digests((nats_server.secrets / "auth.secret").read_text().strip())
+    return Tickets(digests, system_clock).confirmation(user_id)
 
 
 async def insist[A](send: Callable[[str], Awaitable[A]]) -> A:

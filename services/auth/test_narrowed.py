@@ -14,8 +14,7 @@ from libs.kernel.ids import new_id
 from libs.kernel.messages import NOBODY, Caller
 from libs.testkit.stack import RunningNats
 from services.auth.adapters.digests import Digests
-from services.auth.adapters.tickets import Tickets
-from services.auth.conftest import Mailbox
+from services.auth.conftest import Mailbox, sure_of
 from services.auth.test_accounts import (
     ADMIN,
     PASSWORD,
@@ -181,8 +180,7 @@ async def test_gives_a_key_the_role_its_user_has_now(bus: Bus, mailbox: Mailbox)
 @pytest.fixture
 def certain(nats_server: RunningNats) -> str:
     """The confirmation that a sign-in of the administrator would have given."""
-    digests = Digests((nats_server.secrets / "auth.secret").read_text().strip())
-    return Tickets(digests, system_clock).confirmation(ADMIN.user_id)
+    return sure_of(nats_server, ADMIN.user_id)
 
 
 async def test_acts_as_a_member_for_a_while(

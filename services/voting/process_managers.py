@@ -81,37 +81,31 @@ def follow_show(opens_before_seconds: int, recorded: Recorded) -> Sequence[React
             return []  # Something else about it changed.
         case ShowChanged(show_id=show_id, status=status) if status in _CALLED_OFF:
             closing = CloseBallot(show_id=show_id, because=Closing.CALLED_OFF)
-            return [Send(closing), _plan(opens_before_seconds, recorded)]
-        case ShowScheduled() | ShowChanged():
-            return [
-                _plan(opens_before_seconds, recorded),
-                *_again(opens_before_seconds, recorded),
-            ]
+            planning = _planning(show_id, opens_before_seconds, recorded.position)
+            return [Send(closing), Send(planning)]
+        case ShowScheduled(show_id=show_id) | ShowChanged(show_id=show_id):
+            planning = _planning(show_id, opens_before_seconds, recorded.position)
+            return [Send(planning), *_again(opens_before_seconds, recorded)]
         case ShowEnded(show_id=show_id):
             return [Send(CloseBallot(show_id=show_id, because=Closing.SHOW_OVER))]
         case _:
             return []
 
 
-def _plan(opens_before_seconds: int, recorded: Recorded) -> Reaction:
-    return Send(
-        PlanBallot(
-            show_id=recorded.aggregate_id,
-            opens_before_seconds=opens_before_seconds,
-            catalog_position=recorded.position,
-        )
-    )
-
-
 def _again(opens_before_seconds: int, recorded: Recorded) -> Iterator[Reaction]:
     show_id = recorded.aggregate_id
+    planning = _planning(show_id, opens_before_seconds, recorded.position)
     for number, after in enumerate(AGAIN_AFTER, 1):
-        planning = PlanBallot(
-            show_id=show_id,
-            opens_before_seconds=opens_before_seconds,
-            catalog_position=recorded.position,
-        )
         yield Schedule(f"{show_id}.again.{number}", recorded.at + after, planning)
+
+
+def _planning(show_id: str, opens_before_seconds: int, catalog_position: int = 0) -> PlanBallot:
+    """`catalog_position`: where in catalog's log the show was when this was asked for."""
+    return PlanBallot(
+        show_id=show_id,
+        opens_before_seconds=opens_before_seconds,
+        catalog_position=catalog_position,
+    )
 
 
 def _may_be_to_come(show: ShowScheduled, at: datetime) -> bool:
@@ -125,9 +119,7 @@ def look_again(opens_before_seconds: int, recorded: Recorded) -> Sequence[Reacti
     match recorded.data:
         case BallotPrepared(show_id=show_id, planned=True, opens_at=opens_at):
             hour = None if opens_at is None else opens_at - REFRESHED_BEFORE
-            planning = PlanBallot(
-                show_id=show_id, opens_before_seconds=opens_before_seconds, catalog_position=0
-            )
+            planning = _planning(show_id, opens_before_seconds)
             return [_at(f"{show_id}.refresh", hour, planning)]
         case _:
             return []

@@ -8,12 +8,9 @@ from contracts.auth_private import OpenAccount, OpenSession, UseProof
 from contracts.auth_sessions import SignInMethod
 from libs.bus import Bus
 from libs.chassis.tokens import Signer
-from libs.kernel.clock import system_clock
 from libs.kernel.ids import new_id
 from libs.kernel.messages import service_caller
 from libs.testkit.stack import RunningNats
-from services.auth.adapters.digests import Digests
-from services.auth.adapters.tickets import Tickets
 
 OURSELVES = service_caller("auth")
 
@@ -28,12 +25,6 @@ def token_of(nats_server: RunningNats, user_id: str, role: str) -> str:
 def headers_of(nats_server: RunningNats, user_id: str, role: str) -> dict[str, str]:
     """The headers of a request in this name."""
     return {"Authorization": f"Bearer {token_of(nats_server, user_id, role)}"}
-
-
-def sure_of(nats_server: RunningNats, user_id: str) -> str:
-    """The confirmation that a sign-in of this user would have given."""
-    digests = Digests((nats_server.secrets / "auth.secret").read_text().strip())
-    return Tickets(digests, system_clock).confirmation(user_id)
 
 
 async def signed_in(bus: Bus) -> dict[str, Any]:

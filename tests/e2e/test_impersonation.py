@@ -17,7 +17,8 @@ from libs.kernel.messages import Caller, service_caller
 from libs.live.errors import CloseCode
 from libs.testkit.services import bus_of, running_services
 from libs.testkit.stack import RunningDatabase, RunningNats
-from tests.e2e.callers import signed_in, sure_of
+from services.auth.conftest import sure_of
+from tests.e2e.callers import signed_in
 
 pytestmark = pytest.mark.connected
 

@@ -16,6 +16,7 @@ ADMIN = Caller(user_id="usr_admin", roles=("admin",))
 
 pytestmark = pytest.mark.connected
 
+JOB = "scheduler.canary"
 REQUEST = "POST /v1/auth/start-guest-session"
 
 
@@ -55,7 +56,7 @@ async def test_follows_a_job_to_the_worker_when_somebody_wants_it_now(
     collector: Collector, nats_server: RunningNats, database: RunningDatabase
 ) -> None:
     about = {"schedule_id": "scheduler-canary"}
-    request, work = "POST /v1/scheduler/run-now", "run scheduler.canary"
+    request, work = "POST /v1/scheduler/run-now", f"run {JOB}"
     async with (
         running_services(["scheduler"], nats_server, database),
         bus_of("gateway", nats_server) as bus,
@@ -71,7 +72,7 @@ async def test_follows_a_job_to_the_worker_when_somebody_wants_it_now(
 
 async def _until_known(bus: Bus, schedule_id: str) -> None:
     async def is_known() -> bool:
-        found = await bus.ask_raw("scheduler.list-schedules", {}, caller=ADMIN)
+        found = await bus.ask_raw("scheduler.list-schedules", {"job": JOB}, caller=ADMIN)
         return any(each["schedule_id"] == schedule_id for each in found.result["schedules"])
 
     await eventually(is_known)
@@ -81,7 +82,8 @@ async def _until_traced(bus: Bus, trace_id: str) -> None:
     """The run itself says by which trace it can be followed."""
 
     async def is_traced() -> bool:
-        found = await bus.ask_raw("scheduler.list-runs", {"which": "history"}, caller=ADMIN)
+        ended = {"which": "history", "job": JOB}
+        found = await bus.ask_raw("scheduler.list-runs", ended, caller=ADMIN)
         return any(trace_id in run["trace"] for run in found.result["runs"])
 
     await eventually(is_traced)

@@ -1,6 +1,5 @@
 """Who wants to be told of what: kept from our own log, a moment behind it."""
 
-import asyncio
 from datetime import datetime
 from typing import Final
 
@@ -13,10 +12,10 @@ from contracts.ingress_webhooks import (
     WebhookRemoved,
     WebhookStatus,
 )
-from libs.eventlog import EventLog
+from libs.eventlog.mirror import Mirror
+from libs.kernel.recorded import Recorded
 from services.ingress.domain.webhooks import WEBHOOK, Webhook
 
-KNOWN_SECONDS_MAX: Final = 60.0
 _EVENTS: Final = (
     WebhookRegistered,
     WebhookChanged,
@@ -26,12 +25,12 @@ _EVENTS: Final = (
 )
 
 
-class Subscribers:
+class Subscribers(Mirror):
     """Every webhook, as far as its address and topics go."""
 
     def __init__(self) -> None:
+        super().__init__(WEBHOOK.aggregate, _EVENTS)
         self._webhooks: dict[str, Webhook] = {}
-        self._caught_up = asyncio.Event()
 
     def of(self, topic: Topic, occurred_at: datetime) -> list[str]:
         """The webhooks to be told of something. Of what was before them they are not told."""
@@ -44,18 +43,7 @@ class Subscribers:
             and webhook.registered_at <= occurred_at
         ]
 
-    async def known(self) -> None:
-        """Return once the log has been read to its end. raises   TimeoutError"""
-        async with asyncio.timeout(KNOWN_SECONDS_MAX):
-            await self._caught_up.wait()
-
-    async def follow(self, log: EventLog) -> None:
-        """Read the log from its beginning and go on as it grows. Never ends."""
-        webhooks = log.follow(after=0, aggregate=WEBHOOK.aggregate, events=_EVENTS)
-        async for commits in webhooks:
-            for commit in commits:
-                webhook = self._webhooks.setdefault(commit.aggregate_id, WEBHOOK.state())
-                for recorded in commit.events:
-                    WEBHOOK.evolve(webhook, recorded.data)
-            if not commits:
-                self._caught_up.set()
+    def apply(self, recorded: Recorded) -> None:
+        """See `Mirror.apply`."""
+        webhook = self._webhooks.setdefault(recorded.aggregate_id, WEBHOOK.state())
+        WEBHOOK.evolve(webhook, recorded.data)

@@ -8,7 +8,6 @@ import { newKey, Problem } from "../client/index.js";
 import { setText } from "./bind.js";
 import { confirmed, keepConfirmation } from "./confirm.js";
 import { finishProvider, offerWays } from "./entering.js";
-import { showDeliveries } from "./deliveries.js";
 import { showKeys } from "./keys.js";
 import { connect, readState } from "./page-state.js";
 import { sessionRow, showUsers } from "./people.js";
@@ -238,6 +237,3 @@ if (callback !== null) {
 
 const users = document.getElementById("users");
 if (users !== null) showUsers(users, client, command);
-
-const deliveries = document.getElementById("deliveries");
-if (deliveries !== null) showDeliveries(deliveries, client, command);

@@ -6,8 +6,8 @@
  */
 import { Problem } from "../client/index.js";
 import { showActs } from "./acts.js";
-import { setText } from "./bind.js";
 import { confirmed } from "./confirm.js";
+import { drawLive, sayingAt } from "./live-list.js";
 import { button, make, WHEN, withReason } from "./making.js";
 import { element } from "./page-state.js";
 /** @import { Client } from "../client/index.js" */
@@ -57,18 +57,15 @@ async function actAs(client, userId, reason) {
 
 /** @param {HTMLElement} body @param {Client} client @param {SendCommand} command */
 export function showUsers(body, client, command) {
-  const said = element("users-said");
-  /** @param {string} name @param {Record<string, unknown>} args */
-  const send = (name, args) => say(command(name, args));
+  const say = sayingAt("users-said");
   /** @param {Promise<unknown>} doing */
-  const say = (doing) =>
+  const watched = (doing) =>
     doing.then(
-      () => said.setAttribute("hidden", ""),
-      (error) => {
-        setText(said, Problem.from(error).title);
-        said.removeAttribute("hidden");
-      },
+      () => say(""),
+      (error) => say(Problem.from(error).title),
     );
+  /** @param {string} name @param {Record<string, unknown>} args */
+  const send = (name, args) => watched(command(name, args));
   /** @type {Map<string, string>} */
   const names = new Map();
   const nameOf = (/** @type {string} */ userId) => names.get(userId) ?? userId;
@@ -76,28 +73,21 @@ export function showUsers(body, client, command) {
   const actsOn = (user) => [
     button("Acts", () => showActs(client, user, nameOf, send)),
     ...(user.role === "member" && !user.banned
-      ? [button("Act as", () => withReason((reason) => say(actAs(client, user.user_id, reason))))]
+      ? [button("Act as", () => withReason((reason) => watched(actAs(client, user.user_id, reason))))]
       : []),
   ];
+  /** @param {{users: any[]}} found */
+  const draw = ({ users }) => {
+    for (const user of users) names.set(user.user_id, user.display_name ?? user.email ?? user.user_id);
+    body.replaceChildren(...users.map((user) => userRow(user, send, actsOn(user))));
+  };
   let stop = () => {};
   const form = /** @type {HTMLFormElement} */ (element("search"));
   const list = () => {
     stop();
     const wanted = [...new FormData(form)].map(([name, value]) => [name, String(value).trim()]);
     const args = Object.fromEntries(wanted.filter(([, value]) => value !== ""));
-    const listed = client.query("auth.list-users", { limit: 100, ...args }, { personal: true });
-    const draw = () => {
-      const { result, problem } = listed.getSnapshot();
-      if (problem) {
-        setText(said, problem.title);
-        said.removeAttribute("hidden");
-      }
-      const users = result?.users ?? [];
-      for (const user of users) names.set(user.user_id, user.display_name ?? user.email ?? user.user_id);
-      body.replaceChildren(...users.map((/** @type {any} */ user) => userRow(user, send, actsOn(user))));
-    };
-    stop = listed.subscribe(draw);
-    draw();
+    stop = drawLive(client, "auth.list-users", { limit: 100, ...args }, draw, say);
   };
   form.addEventListener("input", list);
   list();

@@ -103,17 +103,8 @@ def read_feed(body: bytes, calendar: str, as_of: datetime) -> Iterator[Finding]:
         place=_zone_of(head),
         as_of=as_of,
     )
-    events = list(_EVENT.finditer(written))
-    yield from feed.read(
-        [
-            Block(
-                number,
-                Where(f"{calendar}.ics", written.count("\n", 0, found.start()) + 1),
-                found.group(),
-            )
-            for number, found in enumerate(events[:EVENTS_MAX], 1)
-        ]
-    )
+    events = list(_blocks(written, f"{calendar}.ics"))
+    yield from feed.read(events[:EVENTS_MAX])
     if len(events) > EVENTS_MAX:
         reason = f"more than {EVENTS_MAX} events: the others are left out"
         yield Unreadable(reason).refusal(Part.FILE, Where(f"{calendar}.ics", 0))
@@ -121,6 +112,14 @@ def read_feed(body: bytes, calendar: str, as_of: datetime) -> Iterator[Finding]:
         reason = "the calendar has no end, so events may be missing"
         end = Where(f"{calendar}.ics", written.count("\n") + 1)
         yield Unreadable(reason).refusal(Part.FILE, end)
+
+
+def _blocks(written: str, file: str) -> Iterator[Block]:
+    line, told = 1, 0
+    for number, found in enumerate(_EVENT.finditer(written), 1):
+        line += written.count("\n", told, found.start())
+        told = found.start()
+        yield Block(number, Where(file, line), found.group())
 
 
 def _written(body: bytes) -> str:
