@@ -157,7 +157,7 @@ class TurnOffSecondFactor(Command[AccountReceipt]):
     "auth.reset-second-factor",
     key="user_id",
     access=Access.ADMIN,
-    rejections=(UserUnknown, OwnSecondFactor, ActorSuspended),
+    rejections=(ConfirmationNeeded, UserUnknown, OwnSecondFactor, ActorSuspended),
 )
 class ResetSecondFactor(Command[AccountReceipt]):
     """Take the second factor off somebody who has lost device and backup codes. Nothing else ends,
@@ -166,6 +166,7 @@ class ResetSecondFactor(Command[AccountReceipt]):
 
     user_id: UserId
     reason: Reason
+    confirmation: Confirmation = ""
 
 
 @command(

@@ -11,11 +11,13 @@ from contracts.auth import (
     RegisterUser,
     StartDevelopmentSession,
     StartGuestSession,
-    UserReinstated,
     UserRole,
-    UserSuspended,
 )
 from contracts.auth_identities import GetSignInOptions
+from contracts.auth_standing import (
+    UserReinstated,
+    UserSuspended,
+)
 from libs.chassis import parts
 from libs.chassis.service import App, Part, Runtime
 from libs.chassis.suspended import SuspendedUsers

@@ -60,6 +60,12 @@ def sure_of(nats_server: RunningNats, user_id: str) -> str:
     return Tickets(digests, system_clock).confirmation(user_id)
 
 
+@pytest.fixture
+def certain(nats_server: RunningNats) -> str:
+    """The confirmation that a sign-in of the administrator would have given."""
+    return sure_of(nats_server, "usr_admin")
+
+
 async def insist[A](send: Callable[[str], Awaitable[A]]) -> A:
     """Have a command carried out as a patient caller does: again, under the id it was given, for as
     long as nobody could answer.

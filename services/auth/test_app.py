@@ -64,10 +64,10 @@ async def test_reads_its_own_write_when_a_guest_asks_who_they_are(bus: Bus) -> N
 
 
 async def test_holds_the_new_role_when_the_session_is_refreshed(
-    bus: Bus, verifier: Verifier
+    bus: Bus, verifier: Verifier, certain: str
 ) -> None:
     session = await start_guest(bus)
-    arguments = {"user_id": session["user_id"], "role": "moderator"}
+    arguments = {"user_id": session["user_id"], "role": "moderator", "confirmation": certain}
     await bus.send_raw("auth.set-role", arguments, caller=ADMIN)
     guest = Caller(user_id=session["user_id"], roles=("member",))
     fresh = await bus.send_raw("auth.refresh-session", {}, caller=guest)

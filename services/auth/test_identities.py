@@ -9,7 +9,6 @@ import pytest
 from contracts.auth import (
     ActorSuspended,
     Banned,
-    UserBanned,
     UserKind,
     UserRegistered,
     UserRole,
@@ -75,6 +74,9 @@ from contracts.auth_identities_private import (
 )
 from contracts.auth_private import UseProof
 from contracts.auth_sessions import SessionsEnded
+from contracts.auth_standing import (
+    UserBanned,
+)
 from contracts.auth_wallets import (
     AssignWallet,
     TooManyWallets,

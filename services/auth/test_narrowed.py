@@ -11,10 +11,10 @@ from libs.bus import Bus
 from libs.chassis.tokens import Jwks, Verifier
 from libs.kernel.clock import system_clock
 from libs.kernel.ids import new_id
-from libs.kernel.messages import NOBODY, Caller
+from libs.kernel.messages import NOBODY, Caller, service_caller
 from libs.testkit.stack import RunningNats
 from services.auth.adapters.digests import Digests
-from services.auth.conftest import Mailbox, sure_of
+from services.auth.conftest import Mailbox
 from services.auth.test_accounts import (
     ADMIN,
     PASSWORD,
@@ -166,21 +166,18 @@ async def test_makes_no_key_for_a_guest_nor_for_what_is_malformed(
     assert await code_of(say(bus, "create-api-key", ann, **naive)) == "invalid"
 
 
-async def test_gives_a_key_the_role_its_user_has_now(bus: Bus, mailbox: Mailbox) -> None:
+async def test_gives_a_key_the_role_its_user_has_now(
+    bus: Bus, mailbox: Mailbox, certain: str
+) -> None:
     ann = owner(await signed_up(bus, mailbox, an_address()))
     made = await with_key(bus, ann, "voting.*")
     for role in ("moderator", "member"):
-        await say(bus, "set-role", ADMIN, user_id=ann.user_id, role=role)
+        wanted = {"user_id": ann.user_id, "role": role, "confirmation": certain}
+        await say(bus, "set-role", ADMIN, **wanted)
         assert (await opened(bus, made["key"]))["roles"] == [role]
 
 
 # ---------------------------------------------------------------------------------- impersonation
-
-
-@pytest.fixture
-def certain(nats_server: RunningNats) -> str:
-    """The confirmation that a sign-in of the administrator would have given."""
-    return sure_of(nats_server, ADMIN.user_id)
 
 
 async def test_acts_as_a_member_for_a_while(
@@ -217,10 +214,11 @@ async def test_acts_as_nobody_who_is_more_than_a_member_or_is_out(
     herself = Caller(ann, ("admin",))
     assert await code(ann, herself, signed_in["confirmation"]) == "auth.impersonation-refused"
     assert await code(ann, MODERATOR) == "forbidden"
+    trusting = {"user_id": ann, "confirmation": certain}
     for role in ("moderator", "admin"):
-        await say(bus, "set-role", ADMIN, user_id=ann, role=role)
+        await say(bus, "set-role", ADMIN, **trusting, role=role)
         assert await code(ann) == "auth.impersonation-refused"
-    await say(bus, "set-role", ADMIN, user_id=ann, role="member")
+    await say(bus, "set-role", ADMIN, **trusting, role="member")
     await say(bus, "ban-user", ADMIN, user_id=ann, reason="spam")
     assert await code(ann) == "auth.impersonation-refused"
     for wrong in ({"reason": "  "}, {"reason": "x", "minutes": 61}, {"reason": "x", "minutes": 0}):
@@ -242,9 +240,10 @@ async def test_is_not_given_the_token_again_when_it_is_over(
 
     session, again = await begin(), await begin()
     assert session["session_id"] == again["session_id"]
-    await say(bus, "set-role", ADMIN, user_id=ann["user_id"], role="moderator")
+    trusting = {"user_id": ann["user_id"], "confirmation": certain}
+    await say(bus, "set-role", ADMIN, **trusting, role="moderator")
     assert await code_of(begin()) == "auth.impersonation-refused"
-    await say(bus, "set-role", ADMIN, user_id=ann["user_id"], role="member")
+    await say(bus, "set-role", ADMIN, **trusting, role="member")
     await say(bus, "end-impersonation", ADMIN, session_id=session["session_id"])
     assert await code_of(begin()) == "auth.impersonation-over"
 
@@ -272,8 +271,9 @@ async def test_tells_who_did_what_to_whom_and_why(bus: Bus, mailbox: Mailbox, ce
     ann = await signed_up(bus, mailbox, an_address())
     about = {"user_id": ann["user_id"]}
     key = await with_key(bus, owner(ann), "voting.*")
-    await say(bus, "set-role", ADMIN, **about, role="moderator", reason="helps out")
-    await say(bus, "set-role", ADMIN, **about, role="member")
+    trusting = {**about, "confirmation": certain}
+    await say(bus, "set-role", ADMIN, **trusting, role="moderator", reason="helps out")
+    await say(bus, "set-role", ADMIN, **trusting, role="member")
     await say(bus, "suspend-user", MODERATOR, **about, reason="spam")
     await say(bus, "reinstate-user", MODERATOR, **about)
     await say(bus, "end-sessions-of-user", ADMIN, **about, reason="a lost telephone")
@@ -304,19 +304,33 @@ async def test_tells_who_did_what_to_whom_and_why(bus: Bus, mailbox: Mailbox, ce
     assert by_kind["impersonate"]["until"] is not None
 
 
+async def test_trusts_somebody_with_more_only_when_it_is_sure_who_says_so(
+    bus: Bus, mailbox: Mailbox, certain: str
+) -> None:
+    ann = await signed_up(bus, mailbox, an_address())
+    wanted = {"user_id": ann["user_id"], "role": "admin"}
+    for unsure in ("", "a guess", ann["confirmation"]):
+        refused = say(bus, "set-role", ADMIN, **wanted, confirmation=unsure)
+        assert await code_of(refused) == "auth.confirmation-needed"
+    assert (await say(bus, "set-role", ADMIN, **wanted, confirmation=certain))["role"] == "admin"
+    by_us = await say(bus, "set-role", service_caller("auth"), **wanted | {"role": "member"})
+    assert by_us["role"] == "member"
+
+
 async def test_asks_why_somebody_is_kept_out(bus: Bus) -> None:
     for command in ("suspend-user", "ban-user"):
         for args in ({}, {"reason": " "}):
             assert await code_of(say(bus, command, ADMIN, user_id="x", **args)) == "invalid"
 
 
-async def test_lists_acts_page_by_page(bus: Bus, mailbox: Mailbox) -> None:
+async def test_lists_acts_page_by_page(bus: Bus, mailbox: Mailbox, certain: str) -> None:
     ann = await signed_up(bus, mailbox, an_address())
     position = 0
     for number in range(5):
         role = ("moderator", "member")[number % 2]
         wanted = {"user_id": ann["user_id"], "role": role, "reason": str(number)}
-        position = (await say(bus, "set-role", ADMIN, **wanted))["position"]
+        done = await say(bus, "set-role", ADMIN, **wanted, confirmation=certain)
+        position = done["position"]
     found: list[str] = []
     after = None
     while True:

@@ -4,10 +4,12 @@ from datetime import UTC, datetime
 
 from contracts.auth import (
     GuestRegistered,
-    RoleSet,
     UserKind,
-    UserReinstated,
     UserRole,
+)
+from contracts.auth_standing import (
+    RoleSet,
+    UserReinstated,
 )
 from libs.eventlog import Recorded
 from libs.kernel.messages import Event

@@ -344,7 +344,9 @@ async def test_asks_for_the_second_factor_after_a_mail_too(bus: Bus, mailbox: Ma
     assert backups
 
 
-async def test_takes_the_second_factor_off_whoever_has_lost_it(bus: Bus, mailbox: Mailbox) -> None:
+async def test_takes_the_second_factor_off_whoever_has_lost_it(
+    bus: Bus, mailbox: Mailbox, certain: str
+) -> None:
     email = an_address()
     session = await signed_up(bus, mailbox, email)
     await with_second_factor(bus, session)
@@ -355,7 +357,9 @@ async def test_takes_the_second_factor_off_whoever_has_lost_it(bus: Bus, mailbox
     for wrong in ({}, {"reason": " "}):
         unsaid = say(bus, "reset-second-factor", ADMIN, user_id=session["user_id"], **wrong)
         assert await code_of(unsaid) == "invalid"
-    done = await say(bus, "reset-second-factor", ADMIN, **wanted)
+    unsure = say(bus, "reset-second-factor", ADMIN, **wanted)
+    assert await code_of(unsure) == "auth.confirmation-needed"
+    done = await say(bus, "reset-second-factor", ADMIN, **wanted, confirmation=certain)
     assert "An administrator has taken the second factor off" in await mailbox.read(email, 2)
     whole = await say(bus, "sign-in-with-second-factor", **half, code="000000")
     assert whole["token"]  # One factor was shown, and is enough.
@@ -373,7 +377,8 @@ async def test_lets_an_administrator_take_off_none_of_their_own(bus: Bus, mailbo
     session = await signed_up(bus, mailbox, an_address())
     await with_second_factor(bus, session)
     chief = Caller(session["user_id"], ("admin",))
-    wanted = {"user_id": chief.user_id, "reason": "in a hurry"}
+    sure = {"confirmation": session["confirmation"]}
+    wanted = {"user_id": chief.user_id, "reason": "in a hurry", **sure}
     own = say(bus, "reset-second-factor", chief, **wanted)
     assert await code_of(own) == "auth.own-second-factor"
 

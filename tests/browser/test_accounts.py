@@ -10,6 +10,7 @@ from tests.browser.house import House
 from tests.browser.looking import vote, voted
 from tests.browser.signing import (
     PASSWORD,
+    administrator,
     an_address,
     arrives,
     fill,
@@ -133,6 +134,32 @@ def test_lets_an_administrator_find_and_ban_a_user(house: House, tabs: Tabs) -> 
     admin.get_by_role("button", name="Ban", exact=True).click()
     expect(admin.locator("#users")).to_contain_text("banned")
     expect(who(other)).to_have_text("Sign in")
+
+
+def test_asks_an_administrator_who_they_are_before_somebody_is_trusted_with_more(
+    house: House, tabs: Tabs
+) -> None:
+    member = an_address()
+    signed_up(tabs.open("/"), member)
+    admin = administrator(house, tabs, "/admin/users")
+    admin.locator("[name=search]").fill(member)
+    expect(admin.locator("#users tr")).to_have_count(1)
+    admin.evaluate("sessionStorage.clear()")
+    role, dialog = admin.get_by_role("combobox", name="Role"), admin.locator("#confirm")
+    role.select_option("moderator")
+    expect(dialog).to_be_visible()
+    dialog.get_by_role("button", name="Leave it").click()
+    expect(admin.locator("#users-said")).to_have_text("Nothing was changed.")
+    expect(role).to_have_value("member")
+    role.select_option("moderator")
+    dialog.locator("[name=password]").fill(PASSWORD)
+    dialog.get_by_role("button", name="Go on").click()
+    expect(dialog).to_be_hidden()
+    expect(admin.locator("#users-said")).to_be_hidden()
+    admin.reload()
+    admin.locator("[name=search]").fill(member)
+    expect(admin.locator("#users tr")).to_have_count(1)
+    expect(role).to_have_value("moderator")
 
 
 def test_lets_an_administrator_act_as_a_member_and_says_so_on_every_page(

@@ -16,6 +16,7 @@ from libs.kernel.messages import Caller
 from libs.live.errors import CloseCode
 from libs.testkit.services import bus_of, running_services
 from libs.testkit.stack import RunningDatabase, RunningNats
+from services.auth.conftest import sure_of
 from tests.e2e.callers import signed_in
 
 pytestmark = pytest.mark.connected
@@ -161,7 +162,8 @@ async def test_does_no_more_than_its_user_may(
         artist = {"artist_id": "art_x", "name": "X"}
         status, problem = await partner.post("catalog/register-artist", **artist)
         assert (status, problem["code"]) == (403, "forbidden")
-        role = {"user_id": made["user_id"], "role": "admin"}
+        sure = {"confirmation": sure_of(nats_server, ADMIN.user_id)}
+        role = {"user_id": made["user_id"], "role": "admin", **sure}
         await bus.send_raw("auth.set-role", role, caller=ADMIN)
         async with asyncio.timeout(REVOKED_SECONDS_MAX):  # Until the gateway has heard of it.
             while (await partner.post("catalog/register-artist", **artist))[0] != 200:  # noqa: ASYNC110

@@ -40,10 +40,11 @@ async def acting_as(
     return await bus.send_raw("auth.impersonate-user", wanted, caller=caller)
 
 
-async def an_administrator(bus: Bus) -> Caller:
+async def an_administrator(bus: Bus, sure: str) -> Caller:
     """One who is registered, and can lose what they have."""
     user_id = (await signed_in(bus))["user_id"]
-    await bus.send_raw("auth.set-role", {"user_id": user_id, "role": "admin"}, caller=ADMIN)
+    wanted = {"user_id": user_id, "role": "admin", "confirmation": sure}
+    await bus.send_raw("auth.set-role", wanted, caller=ADMIN)
     return Caller(user_id, ("admin",))
 
 
@@ -142,7 +143,8 @@ async def test_is_over_on_every_gateway_when_either_of_the_two_is_out(
             for specs in (["auth", "gateway"], ["gateway"])
         ]
         users = [(await signed_in(bus))["user_id"] for _ in range(6)]
-        demoted, banned = [await an_administrator(bus) for _ in range(2)]
+        sure = sure_of(nats_server, ADMIN.user_id)
+        demoted, banned = [await an_administrator(bus, sure) for _ in range(2)]
         callers = [ADMIN, ADMIN, ADMIN, demoted, banned, ADMIN]
         sessions = [
             await acting_as(bus, nats_server, user_id, caller)
@@ -154,8 +156,11 @@ async def test_is_over_on_every_gateway_when_either_of_the_two_is_out(
         await bus.send_raw("auth.end-impersonation", ended, caller=acting)
         for command, args in (
             ("auth.ban-user", {"user_id": users[1], "reason": "spam"}),
-            ("auth.set-role", {"user_id": users[2], "role": "moderator"}),
-            ("auth.set-role", {"user_id": demoted.user_id, "role": "member"}),
+            ("auth.set-role", {"user_id": users[2], "role": "moderator", "confirmation": sure}),
+            (
+                "auth.set-role",
+                {"user_id": demoted.user_id, "role": "member", "confirmation": sure},
+            ),
             ("auth.ban-user", {"user_id": banned.user_id, "reason": "a grudge"}),
         ):
             await bus.send_raw(command, args, caller=ADMIN)

@@ -25,6 +25,7 @@ from libs.kernel.messages import Access, QuerySpec, registry, service_caller
 from libs.testkit.services import bus_of, running_services
 from libs.testkit.stack import RunningDatabase, RunningNats
 from libs.testkit.waiting import eventually
+from services.auth.conftest import sure_of
 from tests.e2e.callers import headers_of, signed_in, token_of
 
 pytestmark = [pytest.mark.connected, pytest.mark.timeout(180)]
@@ -59,7 +60,7 @@ class Stage:
         self.song_ids = [new_id("sng_") for _ in range(6)]
         self.voters = [new_id("usr_") for _ in range(4)]
         self.holder = new_id("usr_")
-        self.sure = ""
+        self.sure, self.admins_sure = "", ""
         self.keys = [new_id("key_")]
         self.schedule_id = new_id("sch_")
         self.run_id = derive_id(self.schedule_id, "once", "1")
@@ -176,7 +177,8 @@ class Stage:
 
     def role(self) -> dict[str, Any]:
         role = self.chance.choice(["member", "moderator"])
-        return {"user_id": self.voters[0], "role": role, "reason": f"{self.chance.random()}"}
+        wanted = {"user_id": self.voters[0], "role": role, "reason": f"{self.chance.random()}"}
+        return {**wanted, "confirmation": self.admins_sure}
 
     def key(self) -> dict[str, Any]:
         end = datetime.now(UTC) + timedelta(days=self.chance.randint(1, 300))
@@ -383,6 +385,7 @@ async def test_result_and_changes_are_a_fresh_result_for_every_query(
                 session = await signed_in(bus)
                 stage.holder, stage.sure = session["user_id"], session["confirmation"]
             admin = token_of(nats_server, "admin", "admin")
+            stage.admins_sure = sure_of(nats_server, "admin")
             await site.until_there(admin, "scheduler.list-jobs", {}, "scheduler.canary")
             for action in stage.opening():
                 response = await site.do(*action)

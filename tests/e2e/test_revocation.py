@@ -15,6 +15,7 @@ from libs.kernel.messages import Caller
 from libs.live.errors import CloseCode
 from libs.testkit.services import bus_of, running_services
 from libs.testkit.stack import RunningDatabase, RunningNats
+from services.auth.conftest import sure_of
 from tests.e2e.callers import signed_in
 
 pytestmark = pytest.mark.connected
@@ -105,7 +106,8 @@ async def test_ends_event_streams_when_roles_change(
             lines = stream.aiter_lines()
             while "result" not in await anext(lines):
                 pass
-            role = {"user_id": session["user_id"], "role": "moderator"}
+            sure = {"confirmation": sure_of(nats_server, ADMIN.user_id)}
+            role = {"user_id": session["user_id"], "role": "moderator", **sure}
             await bus.send_raw("auth.set-role", role, caller=ADMIN)
             async with asyncio.timeout(REVOKED_SECONDS_MAX):
                 async for _ in lines:

@@ -9,6 +9,10 @@ from collections.abc import Sequence
 
 from contracts.auth import (
     ActorSuspended,
+    UserRole,
+    UserUnknown,
+)
+from contracts.auth_standing import (
     BanUser,
     OwnStanding,
     RankTooLow,
@@ -20,10 +24,8 @@ from contracts.auth import (
     UnbanUser,
     UserBanned,
     UserReinstated,
-    UserRole,
     UserSuspended,
     UserUnbanned,
-    UserUnknown,
 )
 from libs.kernel.messages import Access, Event, Origin
 from services.auth.domain.state import User

@@ -13,20 +13,15 @@ from functools import partial
 from typing import Any, Final
 
 from contracts.auth import (
-    BanUser,
     DevelopmentUsersOff,
     GuestRegistered,
     NameTaken,
     RefreshSession,
     RegisterUser,
-    ReinstateUser,
     RoleNotOffered,
     SessionAlreadyStarted,
-    SetRole,
     StartDevelopmentSession,
     StartGuestSession,
-    SuspendUser,
-    UnbanUser,
     UserKind,
     UserReceipt,
     UserRegistered,
@@ -45,6 +40,13 @@ from contracts.auth_private import (
 )
 from contracts.auth_profile import Leave, LeaveReceipt, UserLeft
 from contracts.auth_sessions import EndAllSessions, EndSessionsOfUser, SessionsReceipt
+from contracts.auth_standing import (
+    BanUser,
+    ReinstateUser,
+    SetRole,
+    SuspendUser,
+    UnbanUser,
+)
 from libs.kernel.claims import Claims
 from libs.kernel.decider import Decider, members
 from libs.kernel.messages import Event, Origin, registry

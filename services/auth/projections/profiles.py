@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from contracts.auth import GuestRegistered, UserBanned, UserRegistered, UserUnbanned
+from contracts.auth import (
+    GuestRegistered,
+    UserRegistered,
+)
 from contracts.auth_accounts import AccountOpened, UserErased
 from contracts.auth_profile import (
     ProfileChanged,
@@ -11,6 +14,10 @@ from contracts.auth_profile import (
     UsernameChosen,
     UsernameRetired,
     UserReturned,
+)
+from contracts.auth_standing import (
+    UserBanned,
+    UserUnbanned,
 )
 from libs.eventlog import Recorded
 from libs.kernel.messages import Event

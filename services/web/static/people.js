@@ -58,14 +58,21 @@ async function actAs(client, userId, reason) {
 /** @param {HTMLElement} body @param {Client} client @param {SendCommand} command */
 export function showUsers(body, client, command) {
   const say = sayingAt("users-said");
-  /** @param {Promise<unknown>} doing */
-  const watched = (doing) =>
-    doing.then(
-      () => say(""),
-      (error) => say(Problem.from(error).title),
-    );
+  /** @param {Promise<unknown>} doing @returns {Promise<boolean>} whether it was done */
+  const watched = async (doing) => {
+    try {
+      await doing;
+      say("");
+      return true;
+    } catch (error) {
+      say(Problem.from(error).title);
+      return false;
+    }
+  };
   /** @param {string} name @param {Record<string, unknown>} args */
   const send = (name, args) => watched(command(name, args));
+  /** @param {string} name @param {Record<string, unknown>} args */
+  const sendSurely = (name, args) => watched(confirmed(client, name, args));
   /** @type {Map<string, string>} */
   const names = new Map();
   const nameOf = (/** @type {string} */ userId) => names.get(userId) ?? userId;
@@ -79,7 +86,7 @@ export function showUsers(body, client, command) {
   /** @param {{users: any[]}} found */
   const draw = ({ users }) => {
     for (const user of users) names.set(user.user_id, user.display_name ?? user.email ?? user.user_id);
-    body.replaceChildren(...users.map((user) => userRow(user, send, actsOn(user))));
+    body.replaceChildren(...users.map((user) => userRow(user, send, sendSurely, actsOn(user))));
   };
   let stop = () => {};
   const form = /** @type {HTMLFormElement} */ (element("search"));
@@ -93,15 +100,17 @@ export function showUsers(body, client, command) {
   list();
 }
 
-/** @param {any} user @param {SendCommand} send @param {HTMLElement[]} more */
-function userRow(user, send, more) {
+/** @param {any} user @param {SendCommand} send @param {SendCommand} sendSurely @param {HTMLElement[]} more */
+function userRow(user, send, sendSurely, more) {
   const about = { user_id: user.user_id };
   const role = make("select", ...["member", "moderator", "admin"].map((name) => make("option", name)));
   role.value = user.role;
   role.setAttribute("aria-label", "Role");
-  role.addEventListener("change", () => void send("auth.set-role", { ...about, role: role.value }));
+  role.addEventListener("change", async () => {
+    if (!(await sendSurely("auth.set-role", { ...about, role: role.value }))) role.value = user.role;
+  });
   const names = [user.username, user.email].filter(Boolean).join(" · ") || user.user_id;
-  const reset = (/** @type {string} */ reason) => send("auth.reset-second-factor", { ...about, reason });
+  const reset = (/** @type {string} */ reason) => sendSurely("auth.reset-second-factor", { ...about, reason });
   const acts = make(
     "td",
     user.suspended
