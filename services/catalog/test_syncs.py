@@ -70,6 +70,7 @@ SETLIST: dict[str, Any] = {
     "venue": {"id": hex_of("Vega", "Copenhagen"), "name": "Vega", "city": {"name": "Copenhagen"}},
     "url": "https://www.setlist.fm/setlist/the-harbour-lights/2026/vega-feed0001.html",
 }
+TOMORROW = (TODAY + timedelta(days=1)).isoformat()
 OVER = {"finished", "failed", "waiting", "stopped"}
 
 
@@ -424,21 +425,24 @@ async def test_shows_disputes_and_ends_them_by_merging_splitting_and_saying_so(
     assert disputed["disputes"] == []
     later = {"lastUpdated": "2026-11-21T02:00:00.000+0000"}
     await sandbox.change("setlistfm", "feed0001", {**SETLIST, **later})
-    await sandbox.change("ticketmaster", "vvSandbox000", {"url": "https://tickets.example/1"})
+    moved = {"localDate": TOMORROW, "localTime": "20:00:00"}
+    dates = {"start": moved, "timezone": "Europe/Copenhagen", "status": {"code": "onsale"}}
+    await sandbox.change("ticketmaster", "vvSandbox000", {"dates": dates})
     for sync_id in (BAND, TICKETS):
         await sync(synced, sync_id)
     found = (await synced.bus.ask(ListDisputes(kind=Kind.SHOW), caller=CALLER)).result["disputes"]
-    (dispute,) = [each for each in found if each["field"] == "url"]
+    (dispute,) = found  # Each has a page of its own: that is no dispute.
+    assert dispute["field"] == "local_date"
     show_id = dispute["record_id"]
     assert dispute["sayings"] == {
-        "setlistfm": SETLIST["url"],
-        "ticketmaster": "https://tickets.example/1",
+        "setlistfm": TODAY.isoformat(),
+        "ticketmaster": TOMORROW,
     }
     assert set(dispute["said_at"]) == set(dispute["sayings"])
     assert dispute["held"] == "setlistfm"
     assert dispute["names"][show_id].startswith(f"The Harbour Lights, {TODAY}")
-    assert await settled(synced, show_id, "ticketmaster") == (False, "https://tickets.example/1")
-    assert await settled(synced, show_id, None) == (True, SETLIST["url"])
+    assert await settled(synced, show_id, "ticketmaster") == (False, TOMORROW)
+    assert await settled(synced, show_id, None) == (True, TODAY.isoformat())
     said = await sayings(synced, show_id)
     held = {
         (source["source"], each["field"])
@@ -446,7 +450,7 @@ async def test_shows_disputes_and_ends_them_by_merging_splitting_and_saying_so(
         for each in source["fields"]
         if each["is_held"]
     }
-    assert {("setlistfm", "url"), ("ticketmaster", "local_time")} <= held
+    assert {("setlistfm", "local_date"), ("ticketmaster", "local_time")} <= held
 
     (played,) = [source for source in said["sources"] if source["source"] == "setlistfm"]
     split = SplitRecords(
@@ -478,13 +482,13 @@ async def test_shows_disputes_and_ends_them_by_merging_splitting_and_saying_so(
 
 
 async def settled(catalog: RunningCatalog, show_id: str, source: str | None) -> tuple[bool, str]:
-    """Settle whose word of a show's page counts: whether that is disputed then, and what is so."""
-    settle = SettleShow(show_id=show_id, field="url", source=source)
+    """Settle whose word of a show's day counts: whether that is disputed then, and what is so."""
+    settle = SettleShow(show_id=show_id, field="local_date", source=source)
     position = int((await catalog.bus.send(settle, caller=CALLER))["position"])
     disputes = await catalog.bus.ask(ListDisputes(kind=Kind.SHOW), caller=CALLER, after=position)
     found = await catalog.bus.ask(GetShow(show_id=show_id), caller=CALLER, after=position)
     disputed = {(it["record_id"], it["field"]) for it in disputes.result["disputes"]}
-    return (show_id, "url") in disputed, found.result["show"]["url"]
+    return (show_id, "local_date") in disputed, found.result["show"]["local_date"]
 
 
 async def sayings(catalog: RunningCatalog, show_id: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import hmac
 import json
 import time
 from base64 import b64decode, b64encode
+from dataclasses import replace
 from hashlib import sha256
 
 from nats.aio.client import Client
@@ -18,6 +19,9 @@ from libs.kernel.messages import Caller
 from tests.bench.bus import Run
 from tests.bench.figure import Figure, Measured, side_by_side
 from tests.bench.stack import BenchStack, bench_stack
+
+RATES = (100, 250)
+"""Paces below the one that the target is about, to see from where on it holds."""
 
 RATE = 500
 SECONDS = 20
@@ -97,20 +101,20 @@ class _Partner:
             self._free.get_nowait()[1].close()
 
 
-async def _steadily(partner: _Partner, seconds: int) -> list[float]:
-    """Deliver at the pace, for so long; how long each took."""
-    count = RATE * seconds
+async def _steadily(partner: _Partner, rate: int, seconds: int) -> Run:
+    """Deliver so many a second, for so long."""
+    count = rate * seconds
     things = [new_id("sub_") for _ in range(count // ABOUT_EACH + 1)]
     began_at = time.perf_counter() + 0.05
     async with asyncio.TaskGroup() as tasks:
         sent = []
         for number in range(count):
-            due_at = began_at + number / RATE
+            due_at = began_at + number / rate
             if (pause := due_at - time.perf_counter()) > 0:
                 await asyncio.sleep(pause)
             request = _request(things[number // ABOUT_EACH], number)
             sent.append(tasks.create_task(partner.deliver(request, due_at)))
-    return [task.result() for task in sent]
+    return Run(count, seconds, [task.result() for task in sent])
 
 
 async def _all_processed(stack: BenchStack) -> None:
@@ -146,17 +150,22 @@ async def acceptance(*, quick: bool) -> Figure:
         async with bench_stack(_PARTS, with_database=True, settings=settings) as stack:
             partner = _Partner(stack)
             await partner.open()
-            await _steadily(partner, WARM_UP_SECONDS)
+            await _steadily(partner, RATE, WARM_UP_SECONDS)
+            await _all_processed(stack)
+            seconds = 4 if quick else SECONDS
+            below = {}
+            for rate in RATES:
+                run = await _steadily(partner, rate, seconds)
+                below[f"p99_ms_at_{rate}"] = run.percentile_ms(0.99)
             await _all_processed(stack)
             meter = stack.cpu_meter()
-            latencies = await _steadily(partner, 4 if quick else SECONDS)
+            run = await _steadily(partner, RATE, seconds)
             partner.close()
             answered_at = time.perf_counter()
             await _all_processed(stack)
-            details = {
-                "behind_ms": (time.perf_counter() - answered_at) * 1000,
-                **Run(len(latencies), len(latencies) / RATE, latencies, meter.seconds()).details(),
-            }
+            behind_ms = (time.perf_counter() - answered_at) * 1000
+            run = replace(run, cpu=meter.seconds())
+            details = {"behind_ms": behind_ms, **below, **run.details()}
             return Measured("Backline", details["p99_ms"], "ms", details)
 
     (measured,) = await side_by_side(1 if quick else 3, ours)

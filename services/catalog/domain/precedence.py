@@ -33,6 +33,18 @@ _OF_FIELD: dict[tuple[Kind, str], tuple[str, ...]] = {
     (Kind.SONG, "release"): _RECORDS,
 }
 
+DIFFERING = frozenset(
+    {
+        *((kind, "url") for kind in Kind),  # Each has a page of its own.
+        (Kind.GATHERING, "calendar"),  # A feed is called as our settings call it.
+        (Kind.VENUE, "latitude"),
+        (Kind.VENUE, "longitude"),
+    }
+)
+"""Fields of which sources say different things without contradicting each other: nobody needs to
+say who is right. The most trusted is believed all the same.
+"""
+
 
 def rank(kind: Kind, field: str, source: str) -> int:
     """How far behind a source stands for a field; 0 is the most trusted."""

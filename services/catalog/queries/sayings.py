@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from pydantic import TypeAdapter
-from sqlalchemy import RowMapping, Select, case, column, func, literal, select, true
+from sqlalchemy import RowMapping, Select, case, column, func, literal, select, true, tuple_
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -21,7 +21,7 @@ from contracts.catalog_identity import (
 from contracts.catalog_syncs import Partner
 from libs.kernel.messages import Caller
 from libs.readmodel import Queries, Reading
-from services.catalog.domain.precedence import rank
+from services.catalog.domain.precedence import DIFFERING, rank
 from services.catalog.queries.names import names_of
 from services.catalog.queries.pages import Order, next_cursor, rows_of, sorted_page
 from services.catalog.tables import aliases, identities, sayings
@@ -111,6 +111,7 @@ def _most_trusted(kind: Kind, field: str, said_at: Mapping[str, str]) -> str:
     return min(latest_first, key=lambda source: rank(kind, field, source))
 
 
+_DIFFERING: Final = [(kind.value, name) for kind, name in sorted(DIFFERING)]
 _REFERRING: Final = {"artist_id": Kind.ARTIST, "venue_id": Kind.VENUE}
 
 
@@ -132,7 +133,7 @@ def _mentioned(
 
 def _disputed() -> Select[Any]:
     """The fields of records of which sources say different things, with all that they say; without
-    those that a person has settled.
+    those that a person has settled, and those of which they may.
     """
     each = func.jsonb_each(sayings.c.fields).table_valued(
         column("key"), column("value", JSONB), name="each"
@@ -147,7 +148,7 @@ def _disputed() -> Select[Any]:
             func.jsonb_object_agg(sayings.c.source, said_at).label("said_at"),
         )
         .select_from(sayings.join(each, true()))
-        .where(_has_company(), _is_shown())
+        .where(_has_company(), _is_shown(), tuple_(sayings.c.kind, each.c.key).not_in(_DIFFERING))
         .group_by(sayings.c.kind, sayings.c.record_id, each.c.key)
         .having(func.count(value.distinct()) > 1, ~func.bool_or(sayings.c.source == PEOPLE))
     )
