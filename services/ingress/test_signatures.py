@@ -1,6 +1,7 @@
 """Signatures: what partners have published, and what their own libraries say, is what we say."""
 
 import json
+from base64 import b64encode
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 import standardwebhooks
 import svix
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 from polar import webhooks as polar
@@ -97,6 +99,56 @@ def test_takes_what_polar_signs(name: str) -> None:
         known = endpoint("polar", delivery["secret"])
         verified = check(known, delivery["headers"], delivery["body"].encode(), now)
         assert verified.provider_id == delivery["headers"]["webhook-id"]
+
+
+# ---------------------------------------------------------------------------------- public keys
+
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+PUBLIC = "whpk_" + b64encode(KEY.public_key().public_bytes_raw()).decode()
+
+
+def made_by(key: Ed25519PrivateKey, body: bytes, at: datetime) -> dict[str, str]:
+    """The headers of a partner that keeps its key to itself."""
+    headers = signed(body, delivery="msg_1", timestamp=int(at.timestamp()))
+    content = b".".join((b"msg_1", headers["webhook-timestamp"].encode(), body))
+    return {**headers, "webhook-signature": f"v1a,{b64encode(key.sign(content)).decode()}"}
+
+
+def test_takes_what_a_partner_has_signed_with_a_key_of_its_own() -> None:
+    now = system_clock()
+    headers = made_by(KEY, b"{}", now)
+    assert check(endpoint("standard", PUBLIC), headers, b"{}", now).provider_id == "msg_1"
+    both = endpoint(
+        "standard", PUBLIC, SECRET
+    )  # As it is while a partner goes from one to the other.
+    assert check(both, headers, b"{}", now).secret_number == 1
+    assert check(both, signed(b"{}"), b"{}", now).secret_number == 2
+    several = f"v1,{b64encode(bytes(32)).decode()} v1a,AAAA {headers['webhook-signature']}"
+    assert check(both, {**headers, "webhook-signature": several}, b"{}", now).secret_number == 1
+
+
+def test_takes_nothing_else_for_a_signature_by_that_key() -> None:
+    now, known = system_clock(), endpoint("standard", PUBLIC)
+    good = made_by(KEY, b"{}", now)
+    with_public_text = b64encode(PUBLIC.removeprefix("whpk_").encode()).decode()
+    for headers, body in (
+        (good, b"{ }"),
+        ({**good, "webhook-id": "msg_2"}, b"{}"),
+        ({**good, "webhook-signature": good["webhook-signature"].replace("v1a", "v1")}, b"{}"),
+        ({**good, "webhook-signature": " ".join([good["webhook-signature"]] * 17)}, b"{}"),
+        (made_by(Ed25519PrivateKey.generate(), b"{}", now), b"{}"),
+        (made_by(KEY, b"{}", now - timedelta(minutes=6)), b"{}"),
+        (signed(b"{}", secret=PUBLIC.replace("whpk_", "whsec_")), b"{}"),  # It is no secret.
+        (signed(b"{}", secret=f"whsec_{with_public_text}"), b"{}"),
+    ):
+        with pytest.raises(SignatureRefused):
+            check(known, headers, body, now)
+
+
+def test_refuses_what_is_no_public_key() -> None:
+    for wrong in ("whpk_", "whpk_AAAA", PUBLIC[:-4], PUBLIC + "AAAA", "whpk_!"):
+        with pytest.raises(ValueError, match="no public key"):
+            endpoint("standard", wrong)
 
 
 # ---------------------------------------------------------------------------------- oracles

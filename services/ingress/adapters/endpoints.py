@@ -19,6 +19,8 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Final
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
 from contracts.ingress import Profile
 
 SECRETS_MAX: Final = 8
@@ -27,17 +29,21 @@ _SLUG: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,19}")
 _HEADER: Final = re.compile(r"[a-z0-9-]{1,100}")
 _BASE64_PROFILES: Final = frozenset({Profile.STANDARD, Profile.CLERK})
 _PREFIX: Final = "whsec_"
+_PUBLIC_PREFIX: Final = "whpk_"
+_PUBLIC_KEY_BYTES: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A secret that a partner signs with.
+    """A secret that a partner signs with, or what its signatures are checked with.
 
-    keys   the HMAC keys that it may stand for: partners disagree on how to read it
-    until  from when on it is not good any more; None while it is
+    keys        the HMAC keys that it may stand for: partners disagree on how to read it
+    public_key  of a partner that keeps its secret to itself; then there are no keys
+    until       from when on it is not good any more; None while it is
     """
 
     keys: tuple[bytes, ...]
+    public_key: Ed25519PublicKey | None = None
     until: datetime | None = None
 
     def __repr__(self) -> str:
@@ -143,10 +149,20 @@ def _secret(place: str, profile: Profile, value: Any) -> Secret:
         value = value.get("secret")
     if not isinstance(value, str):
         raise ValueError(f"{place}: not a text")
+    if profile in _BASE64_PROFILES and value.startswith(_PUBLIC_PREFIX):
+        return Secret((), _public_key(place, value), until)
     keys = keys_of(profile, value)
     if not keys or min(map(len, keys)) < SECRET_BYTES_MIN:
         raise ValueError(f"{place}: no secret as this profile has them, or a short one")
-    return Secret(keys, until)
+    return Secret(keys, until=until)
+
+
+def _public_key(place: str, written: str) -> Ed25519PublicKey:
+    """A public key of Standard Webhooks: its 32 bytes in base64. raises   ValueError"""
+    raw = _decoded(written.removeprefix(_PUBLIC_PREFIX))
+    if len(raw) != _PUBLIC_KEY_BYTES:
+        raise ValueError(f"{place}: no public key, which has {_PUBLIC_KEY_BYTES} bytes")
+    return Ed25519PublicKey.from_public_bytes(raw)
 
 
 def keys_of(profile: Profile, secret: str) -> tuple[bytes, ...]:

@@ -1,6 +1,7 @@
 """Signatures of partners, checked over the bytes of the body as they came.
 
     standard, clerk   `webhook-*` or `svix-*`; HMAC-SHA256 over `id.timestamp.body`; `v1,<base64> …`
+                      Or Ed25519 over the same, for an endpoint with a public key: `v1a,<base64>`
     polar             the same headers and bytes, another key (`endpoints.keys_of`)
     luma              the same headers, HMAC over `timestamp.body`; `t=<seconds>,v1=<hex>`
     meta              `X-Hub-Signature-256: sha256=<hex>` over the body; nothing says when
@@ -21,11 +22,15 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
 from contracts.ingress import Profile, SignatureRefused
 from services.ingress.adapters.endpoints import Endpoint
 
 SIGNATURES_MAX: Final = 16
 ID_LENGTH_MAX: Final = 200
+ED25519_BYTES: Final = 64
 _SECONDS: Final = re.compile(rb"[0-9]{1,11}")
 _VISIBLE: Final = re.compile(rb"[\x21-\x7e]{1,200}")
 _STANDARD_NAMES: Final = (b"webhook", b"svix")
@@ -55,12 +60,17 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """What a request says of itself: all of it without proof until a signature is found right."""
+    """What a request says of itself: all of it without proof until a signature is found right.
+
+    signatures  by HMAC-SHA256
+    by_ed25519  those that a private key has made
+    """
 
     provider_id: bytes
     timestamp: bytes | None
     signed: bytes
     signatures: tuple[bytes, ...]
+    by_ed25519: tuple[bytes, ...] = ()
 
 
 def verify(
@@ -72,7 +82,9 @@ def verify(
     for number, secret in enumerate(endpoint.secrets, 1):
         if secret.until is not None and secret.until <= now:
             continue
-        if any(_is_signed(claim, key) for key in secret.keys):
+        if any(_is_signed(claim, key) for key in secret.keys) or (
+            secret.public_key is not None and _is_made_by(secret.public_key, claim)
+        ):
             if sent_at is not None and abs(now - sent_at) > timedelta(seconds=tolerance_seconds):
                 raise SignatureRefused("it was made too long ago, or is ahead of our clock")
             digest = sha256(claim.signed).hexdigest()
@@ -92,21 +104,32 @@ def _is_signed(claim: _Claim, key: bytes) -> bool:
     return sum(hmac.compare_digest(right, each) for each in claim.signatures) > 0
 
 
+def _is_made_by(key: Ed25519PublicKey, claim: _Claim) -> bool:
+    for signature in claim.by_ed25519:
+        try:
+            key.verify(signature, claim.signed)
+        except InvalidSignature:
+            continue
+        return True
+    return False
+
+
 # ---------------------------------------------------------------------------------- the profiles
 
 
 def _standard(_endpoint: Endpoint, headers: Headers, body: bytes) -> _Claim:
     provider_id, timestamp, given = _standard_headers(headers)
-    signatures = (
-        _from_base64(text)
-        for version, _, text in (each.partition(b",") for each in given.split(b" "))
-        if version == b"v1"
-    )
+    versions: dict[bytes, list[bytes]] = {b"v1": [], b"v1a": []}
+    for version, _, text in (each.partition(b",") for each in given.split(b" ")):
+        if version in versions:
+            versions[version].append(_from_base64(text))
+    by_ed25519 = [each for each in versions[b"v1a"] if len(each) == ED25519_BYTES]
     return _Claim(
         provider_id,
         timestamp,
         b".".join((provider_id, timestamp, body)),
-        _several(signatures),
+        _several(versions[b"v1"], len(by_ed25519)),
+        tuple(by_ed25519),
     )
 
 
@@ -182,9 +205,10 @@ def _moment(timestamp: bytes) -> datetime:
     return datetime.fromtimestamp(int(timestamp), UTC)
 
 
-def _several(signatures: Iterable[bytes]) -> tuple[bytes, ...]:
+def _several(signatures: Iterable[bytes], others: int = 0) -> tuple[bytes, ...]:
+    """Those that could be right, beside so many others. raises   SignatureRefused"""
     found = tuple(each for each in signatures if len(each) == sha256().digest_size)
-    if not 1 <= len(found) <= SIGNATURES_MAX:
+    if not 1 <= len(found) + others <= SIGNATURES_MAX:
         raise SignatureRefused("there is no signature that could be right, or too many")
     return found
 
