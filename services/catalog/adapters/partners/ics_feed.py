@@ -158,6 +158,9 @@ class Feed:
         told = self._read(entry, reading)
         yield from reading.findings
         starts_at = told.starts_at
+        if _is_of_all_after(entry.event):
+            alone = Unreadable("RANGE=THISANDFUTURE: it is taken for this occurrence alone")
+            yield alone.refusal(Part.GATHERING, entry.block.where)
         if entry.clock is None or starts_at is None:
             if repeats(entry.event) and starts_at is None:
                 unknown = Unreadable("it repeats, and nobody knows when: it is taken once")
@@ -277,6 +280,12 @@ class Feed:
 def _refused(block: Block, error: Unreadable) -> Finding:
     reason = f"{OF_AN_EVENT}{block.number}: {error.reason}"
     return Unreadable(reason).refusal(Part.GATHERING, block.where)
+
+
+def _is_of_all_after(event: Event) -> bool:
+    """Whether it stands in for an occurrence and for all that come after it."""
+    again = fields.first(event, "RECURRENCE-ID")
+    return str(getattr(again, "params", {}).get("RANGE", "")).upper() == "THISANDFUTURE"
 
 
 def _own(uid: str, occurrence: str) -> str:

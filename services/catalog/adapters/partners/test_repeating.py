@@ -87,6 +87,15 @@ def test_calls_an_occurrence_the_same_before_and_after_it_is_moved() -> None:
     }
 
 
+def test_reports_that_a_stand_in_for_all_that_follows_is_taken_once() -> None:
+    again = "RECURRENCE-ID;RANGE=THISANDFUTURE:20261019T170000Z\nDTSTART:20261020T160000Z"
+    events = f"{MONDAYS}\nRRULE:FREQ=WEEKLY;COUNT=4", f"UID:choir\nSUMMARY:Choir, outdoors\n{again}"
+    names = {when: each.name for when, each in told(*events).items()}
+    assert names["20261019T190000"] == "Choir, outdoors"
+    assert names["20261026T190000"] == "Choir"
+    assert reasons(*events) == ["RANGE=THISANDFUTURE: it is taken for this occurrence alone"]
+
+
 def test_takes_the_newest_of_two_that_stand_in_for_the_same() -> None:
     rule = f"{MONDAYS}\nRRULE:FREQ=WEEKLY;COUNT=2"
     again = "UID:choir\nRECURRENCE-ID:20261019T170000Z\nDTSTART:20261020T160000Z"
