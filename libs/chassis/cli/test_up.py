@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from libs.chassis.cli import up
 from libs.stack.data_lock import DataLock
 from libs.stack.nats_server import binary
 
@@ -41,6 +42,25 @@ def test_names_the_other_when_the_data_is_in_use(tmp_path: Path) -> None:
     assert done.returncode == 3
     assert "is in use by process" in done.stdout
     assert {each.name for each in tmp_path.iterdir()} == {"lock"}
+
+
+@pytest.mark.parametrize(
+    ("name", "has_sandbox"),
+    [
+        ("SHOW_LASTS_SECONDS", True),
+        ("SYNCS_AT_ONCE", True),
+        ("SETLISTFM_API_KEY", False),
+        ("SPOTIFY_CLIENT_ID", False),
+        ("ICS_FEEDS", False),
+        ("SANDBOX_URL", False),
+        ("REPEATED_SYNCS", False),
+    ],
+)
+def test_has_a_sandbox_until_the_catalog_is_told_whom_to_ask(
+    name: str, has_sandbox: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"BACKLINE_CATALOG_{name}", "1")
+    assert bool(up.stand_ins().processes) is has_sandbox
 
 
 @pytest.mark.connected

@@ -2,11 +2,12 @@
 
 import asyncio
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
@@ -80,7 +81,7 @@ def up(
     groups = [names.split() for names in processes or PROCESSES]
     has_gateway = any(spec.partition(".")[0] == "gateway" for group in groups for spec in group)
     screen = _Screen(port if has_gateway else None, data)
-    partners = _sandbox() if sandbox and processes is None else _NO_SANDBOX
+    partners = stand_ins() if sandbox and processes is None else _NO_SANDBOX
     plan = Plan(
         data=data,
         port=port,
@@ -130,11 +131,15 @@ class _Partners:
 
 
 _NO_SANDBOX = _Partners({}, {})
+_OF_PARTNERS: Final = re.compile(
+    "BACKLINE_CATALOG_(SANDBOX_URL|REPEATED_SYNCS|ICS_FEEDS|.*_(API_KEY|CLIENT_ID|CLIENT_SECRET))"
+)
+"""Settings that say who the catalog's partners are, or what they know us by."""
 
 
-def _sandbox() -> _Partners:
-    """The sandbox, unless the catalog was told of partners."""
-    if any(name.startswith("BACKLINE_CATALOG_") for name in os.environ):
+def stand_ins() -> _Partners:
+    """The sandbox, unless the catalog was told whom to ask."""
+    if any(_OF_PARTNERS.fullmatch(name) for name in os.environ):
         return _NO_SANDBOX
     (port,) = free_ports(1)
     return _Partners(
