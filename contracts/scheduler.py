@@ -18,12 +18,10 @@ from libs.kernel.messages import (
     Access,
     Command,
     Event,
-    Query,
     View,
     command,
     event,
     message,
-    query,
     view,
 )
 
@@ -467,87 +465,3 @@ class JobsRegistered(Event):
 
     service: Id
     jobs: list[RegisteredJob]
-
-
-# ---------------------------------------------------------------------------------- views, queries
-
-
-@view
-class Schedule(View):
-    """A schedule with its times.
-
-    next_at      when it happens next; None when it rests, has ended, or has happened for good
-    last_at      when the occurrence was due that became a run last
-    last_run_id  that run, and how it stands
-    skipped      occurrences that did not happen: others had not ended, or nobody was there
-    """
-
-    schedule_id: ScheduleId
-    job: JobName
-    arguments: dict[str, JsonValue]
-    timing: Timing
-    overlap: Overlap
-    catch_up_seconds: int
-    jitter_seconds: int
-    status: ScheduleStatus
-    note: str
-    put_by: str
-    put_at: datetime
-    next_at: datetime | None
-    last_at: datetime | None
-    last_run_id: RunId | None
-    last_run_status: str | None
-    skipped: int
-
-
-@view
-class Schedules(View):
-    """Some schedules, by id. `next` continues the list."""
-
-    schedules: list[Schedule]
-    next: str | None
-
-
-@view
-class Job(View):
-    """A job that may be scheduled. `is_registered` is False for one its service has given up."""
-
-    name: JobName
-    service: Id
-    summary: str
-    attempts_max: int
-    timeout_seconds: float
-    is_registered: bool
-
-
-@view
-class Jobs(View):
-    """All jobs, by name."""
-
-    jobs: list[Job]
-
-
-@query("scheduler.get-schedule", access=Access.ADMIN, watches=("schedule.{schedule_id}", "runs"))
-class GetSchedule(Query[Schedule]):
-    """One schedule."""
-
-    schedule_id: ScheduleId
-
-
-@query("scheduler.list-schedules", access=Access.ADMIN, watches=("schedules", "runs"))
-class ListSchedules(Query[Schedules]):
-    """Schedules by job, by status; those that are cancelled only when asked for.
-
-    is_recurring  only those that happen again and again, or only those that happen once
-    """
-
-    job: JobName | None = None
-    status: ScheduleStatus | None = None
-    is_recurring: bool | None = None
-    limit: Annotated[int, Field(ge=1, le=200)] = 50
-    after: Annotated[str, StringConstraints(max_length=200)] | None = None
-
-
-@query("scheduler.list-jobs", access=Access.ADMIN, watches=("jobs",))
-class ListJobs(Query[Jobs]):
-    """The jobs that services have registered."""

@@ -11,7 +11,6 @@ and from each of them `cancelled`. An *attempt* is one try of a worker, numbered
 attempt that is under way may say anything: what an earlier one says late is refused.
 """
 
-from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
@@ -25,12 +24,10 @@ from libs.kernel.messages import (
     Access,
     Command,
     Event,
-    Query,
     View,
     command,
     event,
     message,
-    query,
     view,
 )
 
@@ -432,136 +429,3 @@ class RunParked(Event):
 
     run_id: RunId
     schedule_id: ScheduleId | None
-
-
-# ---------------------------------------------------------------------------------- views, queries
-
-
-@view
-class Run(View):
-    """A run as it stands.
-
-    at         what it is listed by: when it is due, or tried next, or ended
-    arguments  what the job is told
-    """
-
-    run_id: RunId
-    schedule_id: ScheduleId
-    job: JobName
-    status: RunStatus
-    cause: Cause
-    asked_by: str
-    occurrence: datetime
-    due_at: datetime
-    at: datetime
-    attempt: int
-    worker: str | None
-    started_at: datetime | None
-    ended_at: datetime | None
-    progress: Progress | None
-    failure: Failure | None
-    is_cancel_asked: bool
-    trace: str
-    arguments: dict[str, JsonValue] = field(default_factory=dict)
-
-
-@view
-class RunStep(View):
-    """Something that happened to a run: the name of the event, its time, and what it says."""
-
-    what: str
-    at: datetime
-    attempt: int
-    by: str
-    detail: str
-
-
-@view
-class RunHistory(View):
-    """A run, its arguments, and all that happened to it, oldest first."""
-
-    run: Run
-    arguments: dict[str, JsonValue]
-    steps: list[RunStep]
-
-
-@view
-class Runs(View):
-    """Some runs. `next` continues the list."""
-
-    runs: list[Run]
-    next: str | None
-
-
-@view
-class RunCounts(View):
-    """How many runs there are of each status, by status."""
-
-    counts: dict[str, int]
-
-
-@view
-class RunningAttempt(View):
-    """An attempt that is under way."""
-
-    run_id: RunId
-    job: JobName
-    attempt: Attempt
-    worker: WorkerId
-    attempts_max: int
-    started_at: datetime
-
-
-@view
-class RunningAttempts(View):
-    """Attempts under way, those that began first."""
-
-    attempts: list[RunningAttempt]
-
-
-class RunList(StrEnum):
-    """The lists that there are of runs, and what each is ordered by."""
-
-    UPCOMING = "upcoming"
-    """To begin, or to be tried again: the next one first."""
-    RUNNING = "running"
-    """Under way: those that began first."""
-    PARKED = "parked"
-    """Failed for good: the newest first."""
-    HISTORY = "history"
-    """Ended in any way: the newest first."""
-
-
-@query("scheduler.get-run", access=Access.ADMIN, watches=("run.{run_id}",))
-class GetRun(Query[RunHistory]):
-    """One run and all that happened to it."""
-
-    run_id: RunId
-
-
-@query("scheduler.list-runs", access=Access.ADMIN, watches=("runs",))
-class ListRuns(Query[Runs]):
-    """Runs by how they stand, and by schedule or job."""
-
-    which: RunList
-    schedule_id: ScheduleId | None = None
-    job: JobName | None = None
-    limit: Annotated[int, Field(ge=1, le=200)] = 50
-    after: Annotated[str, StringConstraints(max_length=200)] | None = None
-
-
-@query("scheduler.count-runs", access=Access.ADMIN, watches=("runs",))
-class CountRuns(Query[RunCounts]):
-    """How many runs there are of each status."""
-
-
-@query("scheduler.list-running-attempts", access=Access.SERVICE, watches=("runs",))
-class ListRunningAttempts(Query[RunningAttempts]):
-    """The attempts that are under way, for those who look whether their workers still are.
-
-    service     only those of this one
-    overdue_at  only those whose time was over by then
-    """
-
-    service: Id | None = None
-    overdue_at: AwareDatetime | None = None

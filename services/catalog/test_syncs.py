@@ -18,9 +18,11 @@ from contracts.catalog_identity import GetSayings, ListDisputes, MergeRecords, S
 from contracts.catalog_settling import SettleShow
 from contracts.catalog_shows import GetShow, ListShows
 from contracts.catalog_songs import ListSongs
-from contracts.catalog_syncs import (
+from contracts.catalog_sync_views import (
     GetSync,
     ListQuotas,
+)
+from contracts.catalog_syncs import (
     Partner,
     Scope,
     StartSync,

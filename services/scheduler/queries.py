@@ -10,35 +10,37 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.scheduler import (
     Cause,
-    GetSchedule,
-    Job,
-    Jobs,
-    ListJobs,
-    ListSchedules,
     Overlap,
-    Schedule,
     ScheduleNotFound,
-    Schedules,
     ScheduleStatus,
     Timing,
 )
 from contracts.scheduler_runs import (
-    CountRuns,
     Failure,
+    Progress,
+    RunNotFound,
+    RunStatus,
+)
+from contracts.scheduler_views import (
+    CountRuns,
     GetRun,
+    GetSchedule,
+    Job,
+    Jobs,
+    ListJobs,
     ListRunningAttempts,
     ListRuns,
-    Progress,
+    ListSchedules,
     Run,
     RunCounts,
     RunHistory,
     RunList,
     RunningAttempt,
     RunningAttempts,
-    RunNotFound,
     Runs,
-    RunStatus,
     RunStep,
+    Schedule,
+    Schedules,
 )
 from libs.kernel.messages import Caller
 from libs.readmodel import Queries, Reading

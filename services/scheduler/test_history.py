@@ -8,16 +8,18 @@ import pytest
 from contracts.scheduler import Cause
 from contracts.scheduler_runs import (
     Failure,
-    GetRun,
-    ListRuns,
     RunCancelled,
     RunFailed,
-    RunList,
     RunNotFound,
     RunParked,
     RunScheduled,
     RunStarted,
     RunSucceeded,
+)
+from contracts.scheduler_views import (
+    GetRun,
+    ListRuns,
+    RunList,
 )
 from libs.eventlog import Commit, Revision
 from libs.eventlog.model import NEW_STREAM

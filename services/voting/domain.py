@@ -37,7 +37,6 @@ from contracts.voting import (
     SetUpBallot,
     SongNotOnBallot,
     SuspendVoter,
-    Tally,
     VoteCast,
     VoteChanged,
     VoteNotChangeable,
@@ -49,6 +48,9 @@ from contracts.voting import (
     VotesSpent,
     VoteWithdrawn,
     WithdrawVote,
+)
+from contracts.voting_views import (
+    Tally,
 )
 from libs.kernel.decider import Decider, members
 from libs.kernel.messages import Origin

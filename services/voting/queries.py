@@ -8,12 +8,14 @@ from sqlalchemy import RowMapping, Select, func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.voting import (
-    Ballot,
     BallotNotFound,
-    Ballots,
     BallotStatus,
-    BallotSummary,
     Candidate,
+)
+from contracts.voting_views import (
+    Ballot,
+    Ballots,
+    BallotSummary,
     GetBallot,
     GetLeaderboard,
     GetMyVote,

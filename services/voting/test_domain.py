@@ -35,7 +35,6 @@ from contracts.voting import (
     SetUpBallot,
     SongNotOnBallot,
     SuspendVoter,
-    Tally,
     VoteCast,
     VoteChanged,
     VoteNotChangeable,
@@ -47,6 +46,9 @@ from contracts.voting import (
     VotesSpent,
     VoteWithdrawn,
     WithdrawVote,
+)
+from contracts.voting_views import (
+    Tally,
 )
 from libs.kernel.errors import Rejected
 from libs.kernel.ids import CommandId

@@ -24,11 +24,13 @@ from contracts.voting import (
     CloseBallot,
     Closing,
     FinalizeBallot,
-    GetBallot,
-    GetTally,
     OpenBallot,
     PlanBallot,
     PrepareBallot,
+)
+from contracts.voting_views import (
+    GetBallot,
+    GetTally,
 )
 from libs.bus import Bus
 from libs.eventlog.schedules import Schedules

@@ -18,16 +18,18 @@ from contracts.voting import (
     BallotStatus,
     Candidate,
     CastVote,
+    VoteCast,
+    VoteChanged,
+    VoteWithdrawn,
+    WithdrawVote,
+)
+from contracts.voting_views import (
     GetBallot,
     GetLeaderboard,
     GetMyVote,
     GetTally,
     GetVoterHistory,
     ListBallots,
-    VoteCast,
-    VoteChanged,
-    VoteWithdrawn,
-    WithdrawVote,
 )
 from libs.kernel.errors import Invalid, Rejected
 from libs.kernel.ids import CommandId, new_id

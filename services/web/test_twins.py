@@ -11,10 +11,12 @@ from pydantic import TypeAdapter
 from contracts.catalog_setlists import Setlist, SetlistSet, SetlistSong
 from contracts.catalog_shows import Show, ShowStatus, ShowSummary
 from contracts.voting import (
-    Ballot,
     BallotStatus,
-    BallotSummary,
     Candidate,
+)
+from contracts.voting_views import (
+    Ballot,
+    BallotSummary,
     Leaderboard,
     MyVote,
     RankedVoter,

@@ -14,8 +14,10 @@ import orjson
 
 from contracts.catalog_artists import GetArtist
 from contracts.catalog_shows import GetShow
-from contracts.catalog_syncs import (
+from contracts.catalog_sync_views import (
     GetSync,
+)
+from contracts.catalog_syncs import (
     Partner,
     Scope,
     StartSync,

@@ -8,19 +8,21 @@ from sqlalchemy import RowMapping, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.catalog import Kind
-from contracts.catalog_syncs import (
-    REFUSALS_MAX,
+from contracts.catalog_sync_views import (
     GetSync,
     ListQuotas,
     ListSyncs,
-    Partner,
     Quota,
     Quotas,
-    Scope,
-    SyncNotFound,
     SyncProgress,
     SyncRefusal,
     Syncs,
+)
+from contracts.catalog_syncs import (
+    REFUSALS_MAX,
+    Partner,
+    Scope,
+    SyncNotFound,
     SyncStatus,
 )
 from libs.kernel.messages import Caller

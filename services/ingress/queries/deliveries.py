@@ -10,22 +10,24 @@ from sqlalchemy import RowMapping, Select, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.ingress import (
+    DeliveryStatus,
+    DeliveryUnknown,
+    PartnerObjectChanged,
+    Profile,
+)
+from contracts.ingress_private import ApplyChange
+from contracts.ingress_views import (
     Attempt,
     Deliveries,
     Delivery,
-    DeliveryStatus,
     DeliverySummary,
-    DeliveryUnknown,
     Effect,
     GetDelivery,
     ListDeliveries,
     ListPartnerObjects,
     PartnerObject,
-    PartnerObjectChanged,
     PartnerObjects,
-    Profile,
 )
-from contracts.ingress_private import ApplyChange
 from libs.kernel.messages import Caller, registry
 from libs.readmodel import Queries, Reading
 from libs.readmodel.paging import read_cursor, write_cursor

@@ -15,11 +15,13 @@ from pydantic import TypeAdapter
 from contracts.catalog import When
 from contracts.catalog_shows import Show, Shows, ShowSummary
 from contracts.voting import (
+    BallotStatus,
+    BallotUnknown,
+)
+from contracts.voting_views import (
     Ballot,
     Ballots,
-    BallotStatus,
     BallotSummary,
-    BallotUnknown,
     Leaderboard,
     Tally,
 )

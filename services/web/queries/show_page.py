@@ -9,9 +9,11 @@ from typing import assert_never
 
 from contracts.catalog_shows import Show, ShowStatus, ShowSummary
 from contracts.voting import (
-    Ballot,
     BallotStatus,
     Candidate,
+)
+from contracts.voting_views import (
+    Ballot,
     Leaderboard,
     MyVote,
     RankedVoter,
