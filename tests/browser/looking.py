@@ -3,6 +3,13 @@
 import re
 
 from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
+
+SETTLES_MS = 3_000
+RENDERINGS_MAX = 5
+_IS_SHOWN = """wanted =>
+    document.querySelector("main").outerHTML.replace(/>\\s+</g, "><") === wanted
+"""
 
 
 def main_of(page: Page) -> str:
@@ -17,11 +24,26 @@ def wait_until_live(page: Page) -> None:
 
 
 def expect_same(live: Page, still: Page) -> None:
-    """Until the live page is what was rendered for the other just now."""
-    live.wait_for_function(
-        "wanted => document.querySelector('main').outerHTML.replace(/>\\s+</g, '><') === wanted",
-        arg=main_of(still),
-    )
+    """Until the live page is what is rendered for the other, which may have been rendered from
+    read models that were still on their way.
+    """
+    for _ in range(RENDERINGS_MAX):
+        if _becomes(live, main_of(still)):
+            return
+        still.reload()
+    assert main_of(live) == main_of(still)
+
+
+def _becomes(live: Page, wanted: str) -> bool:
+    try:
+        live.wait_for_function(
+            _IS_SHOWN,
+            arg=wanted,
+            timeout=SETTLES_MS,
+        )
+    except PlaywrightTimeout:
+        return False
+    return True
 
 
 def song(page: Page, song_id: str) -> Locator:
