@@ -97,6 +97,10 @@ async def advance(
 ) -> None:
     """Move a checkpoint on, within the transaction that writes what happened in between.
 
+    What is written then is found by its keys. Plans are kept from when a table was empty, and then
+    reading all of it is the cheapest: so it is not offered in this transaction (nor is compiling
+    what then seems dear, where nothing else is possible).
+
     start    where it must still be
     at       when the newest event was recorded; None keeps the time there is
     raises   Superseded when it is somewhere else
@@ -108,7 +112,11 @@ async def advance(
             where projection = $3 and epoch = $4 and fingerprint = $5 and position = $6
             returning 1
         )
-        select pg_notify($7, $8) is not null from advanced""",
+        select
+            pg_notify($7, $8) is not null,
+            set_config('enable_seqscan', 'off', true),
+            set_config('jit', 'off', true)
+        from advanced""",
         position,
         at,
         projection,
