@@ -3,14 +3,7 @@
 In each event `actor` is who did it: a user, or a service of ours.
 """
 
-from contracts.auth import (
-    ActorSuspended,
-    Reason,
-    UserId,
-    UserReceipt,
-    UserRole,
-    UserUnknown,
-)
+from contracts.auth import ActorSuspended, Reason, UserId, UserReceipt, UserRole, UserUnknown
 from contracts.auth_sessions import Confirmation, ConfirmationNeeded
 from libs.kernel.errors import Rejected
 from libs.kernel.messages import Access, Command, Event, command, event

@@ -3,12 +3,7 @@
 from datetime import date, datetime
 
 from contracts.catalog import ArtistId, Limit, PageCursor
-from contracts.catalog_syncs import (
-    Partner,
-    Scope,
-    SyncId,
-    SyncStatus,
-)
+from contracts.catalog_syncs import Partner, Scope, SyncId, SyncStatus
 from libs.kernel.messages import (
     Access,
     Query,

@@ -5,12 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from contracts.ingress import (
-    DeliveryStatus,
-    Profile,
-    Slug,
-    Word,
-)
+from contracts.ingress import DeliveryStatus, Profile, Slug, Word
 from libs.kernel.ids import Id
 from libs.kernel.messages import (
     Access,

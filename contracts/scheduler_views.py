@@ -12,22 +12,8 @@ from pydantic import (
     StringConstraints,
 )
 
-from contracts.scheduler import (
-    Cause,
-    JobName,
-    Overlap,
-    RunId,
-    ScheduleId,
-    ScheduleStatus,
-    Timing,
-)
-from contracts.scheduler_runs import (
-    Attempt,
-    Failure,
-    Progress,
-    RunStatus,
-    WorkerId,
-)
+from contracts.scheduler import Cause, JobName, Overlap, RunId, ScheduleId, ScheduleStatus, Timing
+from contracts.scheduler_runs import Attempt, Failure, Progress, RunStatus, WorkerId
 from libs.kernel.ids import Id
 from libs.kernel.messages import (
     Access,

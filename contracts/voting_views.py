@@ -5,15 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from contracts.voting import (
-    BallotStatus,
-    Candidate,
-    ShowId,
-    SongId,
-    Title,
-    VoteId,
-    VoterId,
-)
+from contracts.voting import BallotStatus, Candidate, ShowId, SongId, Title, VoteId, VoterId
 from libs.kernel.messages import (
     Access,
     Query,

@@ -14,10 +14,7 @@ from contracts.auth import (
     UserRole,
 )
 from contracts.auth_identities import GetSignInOptions
-from contracts.auth_standing import (
-    UserReinstated,
-    UserSuspended,
-)
+from contracts.auth_standing import UserReinstated, UserSuspended
 from libs.chassis import parts
 from libs.chassis.service import App, Part, Runtime
 from libs.chassis.suspended import SuspendedUsers

@@ -6,14 +6,7 @@ from typing import Any
 
 import pytest
 
-from contracts.auth import (
-    ActorSuspended,
-    Banned,
-    UserKind,
-    UserRegistered,
-    UserRole,
-    UserUnknown,
-)
+from contracts.auth import ActorSuspended, Banned, UserKind, UserRegistered, UserRole, UserUnknown
 from contracts.auth_accounts import (
     AccountOpened,
     EmailAdded,
@@ -74,9 +67,7 @@ from contracts.auth_identities_private import (
 )
 from contracts.auth_private import UseProof
 from contracts.auth_sessions import SessionsEnded
-from contracts.auth_standing import (
-    UserBanned,
-)
+from contracts.auth_standing import UserBanned
 from contracts.auth_wallets import (
     AssignWallet,
     TooManyWallets,

@@ -2,15 +2,8 @@
 
 from datetime import UTC, datetime
 
-from contracts.auth import (
-    GuestRegistered,
-    UserKind,
-    UserRole,
-)
-from contracts.auth_standing import (
-    RoleSet,
-    UserReinstated,
-)
+from contracts.auth import GuestRegistered, UserKind, UserRole
+from contracts.auth_standing import RoleSet, UserReinstated
 from libs.eventlog import Recorded
 from libs.kernel.messages import Event
 from services.auth.projections import project

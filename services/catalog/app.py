@@ -3,10 +3,7 @@
 import logging
 
 from contracts import all as contracts
-from contracts.auth_standing import (
-    UserReinstated,
-    UserSuspended,
-)
+from contracts.auth_standing import UserReinstated, UserSuspended
 from libs.chassis import parts
 from libs.chassis.service import App, Part, Runtime
 from libs.chassis.suspended import SuspendedUsers

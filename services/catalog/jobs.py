@@ -11,18 +11,10 @@ from typing import Final
 from pydantic import JsonValue
 
 from contracts.catalog import ShowId
-from contracts.catalog_sync_views import (
-    GetSync,
-)
-from contracts.catalog_syncs import (
-    StartSync,
-    SyncId,
-    SyncStatus,
-)
+from contracts.catalog_sync_views import GetSync
+from contracts.catalog_syncs import StartSync, SyncId, SyncStatus
 from contracts.scheduler import Cron, Once, Overlap, PutSchedule
-from contracts.scheduler_views import (
-    GetRun,
-)
+from contracts.scheduler_views import GetRun
 from libs.jobs import Job, JobContext, Policy
 from libs.kernel.errors import Rejected, Unavailable
 from libs.kernel.ids import derive_id

@@ -18,16 +18,8 @@ from contracts.catalog_identity import GetSayings, ListDisputes, MergeRecords, S
 from contracts.catalog_settling import SettleShow
 from contracts.catalog_shows import GetShow, ListShows
 from contracts.catalog_songs import ListSongs
-from contracts.catalog_sync_views import (
-    GetSync,
-    ListQuotas,
-)
-from contracts.catalog_syncs import (
-    Partner,
-    Scope,
-    StartSync,
-    sync_id_of,
-)
+from contracts.catalog_sync_views import GetSync, ListQuotas
+from contracts.catalog_syncs import Partner, Scope, StartSync, sync_id_of
 from libs.eventlog import JetStreamLog
 from libs.kernel.messages import service_caller
 from libs.testkit.services import bus_of, running_services

@@ -118,9 +118,8 @@ def test_takes_what_a_partner_has_signed_with_a_key_of_its_own() -> None:
     now = system_clock()
     headers = made_by(KEY, b"{}", now)
     assert check(endpoint("standard", PUBLIC), headers, b"{}", now).provider_id == "msg_1"
-    both = endpoint(
-        "standard", PUBLIC, SECRET
-    )  # As it is while a partner goes from one to the other.
+    # As it is while a partner goes from one to the other.
+    both = endpoint("standard", PUBLIC, SECRET)
     assert check(both, headers, b"{}", now).secret_number == 1
     assert check(both, signed(b"{}"), b"{}", now).secret_number == 2
     several = f"v1,{b64encode(bytes(32)).decode()} v1a,AAAA {headers['webhook-signature']}"

@@ -7,18 +7,9 @@ import logging
 from datetime import timedelta
 from typing import Final, Never
 
-from contracts.scheduler import (
-    JobUnknown,
-    PutSchedule,
-)
-from contracts.scheduler_runs import (
-    FailRun,
-    Failure,
-)
-from contracts.scheduler_views import (
-    ListJobs,
-    ListRunningAttempts,
-)
+from contracts.scheduler import JobUnknown, PutSchedule
+from contracts.scheduler_runs import FailRun, Failure
+from contracts.scheduler_views import ListJobs, ListRunningAttempts
 from libs.bus import Bus
 from libs.kernel.clock import Clock
 from libs.kernel.errors import RemoteProblem, Unavailable

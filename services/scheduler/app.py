@@ -1,9 +1,6 @@
 """The scheduler, put together."""
 
-from contracts.auth_standing import (
-    UserReinstated,
-    UserSuspended,
-)
+from contracts.auth_standing import UserReinstated, UserSuspended
 from contracts.scheduler import PutSchedule
 from libs.chassis import parts
 from libs.chassis.service import App, Part, Runtime

@@ -10,9 +10,7 @@ from typing import Any
 import pytest
 
 from contracts import all as contracts
-from contracts.scheduler_views import (
-    RunList,
-)
+from contracts.scheduler_views import RunList
 from libs.bus import Bus
 from libs.jobs import Job, JobContext, Policy, Worker
 from libs.kernel.messages import Caller, message, service_caller

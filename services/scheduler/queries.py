@@ -8,19 +8,8 @@ from pydantic import AwareDatetime, TypeAdapter
 from sqlalchemy import RowMapping, Select, func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.scheduler import (
-    Cause,
-    Overlap,
-    ScheduleNotFound,
-    ScheduleStatus,
-    Timing,
-)
-from contracts.scheduler_runs import (
-    Failure,
-    Progress,
-    RunNotFound,
-    RunStatus,
-)
+from contracts.scheduler import Cause, Overlap, ScheduleNotFound, ScheduleStatus, Timing
+from contracts.scheduler_runs import Failure, Progress, RunNotFound, RunStatus
 from contracts.scheduler_views import (
     CountRuns,
     GetRun,

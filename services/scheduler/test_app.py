@@ -7,9 +7,7 @@ from typing import Any
 
 import pytest
 
-from contracts.scheduler_views import (
-    RunList,
-)
+from contracts.scheduler_views import RunList
 from libs.kernel.errors import Invalid, RemoteProblem
 from libs.kernel.ids import new_id
 from libs.kernel.messages import service_caller

@@ -16,11 +16,7 @@ from contracts.scheduler_runs import (
     RunStarted,
     RunSucceeded,
 )
-from contracts.scheduler_views import (
-    GetRun,
-    ListRuns,
-    RunList,
-)
+from contracts.scheduler_views import GetRun, ListRuns, RunList
 from libs.eventlog import Commit, Revision
 from libs.eventlog.model import NEW_STREAM
 from libs.kernel.messages import Caller, Event

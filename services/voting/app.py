@@ -1,9 +1,6 @@
 """Voting, put together."""
 
-from contracts.auth_standing import (
-    UserReinstated,
-    UserSuspended,
-)
+from contracts.auth_standing import UserReinstated, UserSuspended
 from contracts.voting import FinalizeBallot, PlanBallot, PrepareBallot
 from libs.chassis import parts
 from libs.chassis.service import App, Part, Runtime

@@ -49,9 +49,7 @@ from contracts.voting import (
     VoteWithdrawn,
     WithdrawVote,
 )
-from contracts.voting_views import (
-    Tally,
-)
+from contracts.voting_views import Tally
 from libs.kernel.decider import Decider, members
 from libs.kernel.messages import Origin
 

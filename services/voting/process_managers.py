@@ -85,18 +85,16 @@ def follow_show(opens_before_seconds: int, recorded: Recorded) -> Sequence[React
             return [Send(closing), Send(planning)]
         case ShowScheduled(show_id=show_id) | ShowChanged(show_id=show_id):
             planning = _planning(show_id, opens_before_seconds, recorded.position)
-            return [Send(planning), *_again(opens_before_seconds, recorded)]
+            return [Send(planning), *_again(planning, recorded.at)]
         case ShowEnded(show_id=show_id):
             return [Send(CloseBallot(show_id=show_id, because=Closing.SHOW_OVER))]
         case _:
             return []
 
 
-def _again(opens_before_seconds: int, recorded: Recorded) -> Iterator[Reaction]:
-    show_id = recorded.aggregate_id
-    planning = _planning(show_id, opens_before_seconds, recorded.position)
+def _again(planning: PlanBallot, at: datetime) -> Iterator[Reaction]:
     for number, after in enumerate(AGAIN_AFTER, 1):
-        yield Schedule(f"{show_id}.again.{number}", recorded.at + after, planning)
+        yield Schedule(f"{planning.show_id}.again.{number}", at + after, planning)
 
 
 def _planning(show_id: str, opens_before_seconds: int, catalog_position: int = 0) -> PlanBallot:

@@ -7,11 +7,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import RowMapping, Select, func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.voting import (
-    BallotNotFound,
-    BallotStatus,
-    Candidate,
-)
+from contracts.voting import BallotNotFound, BallotStatus, Candidate
 from contracts.voting_views import (
     Ballot,
     Ballots,

@@ -47,9 +47,7 @@ from contracts.voting import (
     VoteWithdrawn,
     WithdrawVote,
 )
-from contracts.voting_views import (
-    Tally,
-)
+from contracts.voting_views import Tally
 from libs.kernel.errors import Rejected
 from libs.kernel.ids import CommandId
 from libs.kernel.messages import Origin

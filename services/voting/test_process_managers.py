@@ -28,10 +28,7 @@ from contracts.voting import (
     PlanBallot,
     PrepareBallot,
 )
-from contracts.voting_views import (
-    GetBallot,
-    GetTally,
-)
+from contracts.voting_views import GetBallot, GetTally
 from libs.bus import Bus
 from libs.eventlog.schedules import Schedules
 from libs.kernel.clock import system_clock

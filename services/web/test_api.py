@@ -13,12 +13,8 @@ from pydantic import TypeAdapter
 
 from contracts.catalog_shows import Show, Shows, ShowStatus, ShowSummary
 from contracts.ingress_webhooks import Topic
-from contracts.voting import (
-    BallotUnknown,
-)
-from contracts.voting_views import (
-    Ballots,
-)
+from contracts.voting import BallotUnknown
+from contracts.voting_views import Ballots
 from libs.kernel.errors import BacklineError, Invalid, NotFound, RemoteProblem, Unavailable
 from services.web.adapters.asking import Answer
 from services.web.api.pages import create_pages

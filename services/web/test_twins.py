@@ -10,10 +10,7 @@ from pydantic import TypeAdapter
 
 from contracts.catalog_setlists import Setlist, SetlistSet, SetlistSong
 from contracts.catalog_shows import Show, ShowStatus, ShowSummary
-from contracts.voting import (
-    BallotStatus,
-    Candidate,
-)
+from contracts.voting import BallotStatus, Candidate
 from contracts.voting_views import (
     Ballot,
     BallotSummary,

@@ -10,12 +10,8 @@ from hashlib import sha256
 
 from nats.aio.client import Client
 
-from contracts.ingress import (
-    DeliveryStatus,
-)
-from contracts.ingress_views import (
-    ListDeliveries,
-)
+from contracts.ingress import DeliveryStatus
+from contracts.ingress_views import ListDeliveries
 from libs.bus import Bus
 from libs.eventlog.jetstream import JetStreamLog
 from libs.kernel.errors import RemoteProblem, Unavailable

@@ -36,11 +36,7 @@ def expect_same(live: Page, still: Page) -> None:
 
 def _becomes(live: Page, wanted: str) -> bool:
     try:
-        live.wait_for_function(
-            _IS_SHOWN,
-            arg=wanted,
-            timeout=SETTLES_MS,
-        )
+        live.wait_for_function(_IS_SHOWN, arg=wanted, timeout=SETTLES_MS)
     except PlaywrightTimeout:
         return False
     return True

@@ -9,9 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from contracts.voting_views import (
-    GetTally,
-)
+from contracts.voting_views import GetTally
 from libs.bus import Bus
 from libs.chassis.tokens import Signer
 from libs.eventlog import JetStreamLog

@@ -14,15 +14,8 @@ from nats.errors import Error as NatsError
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from contracts.voting import (
-    Candidate,
-    CastVote,
-    OpenBallot,
-    SetUpBallot,
-)
-from contracts.voting_views import (
-    GetTally,
-)
+from contracts.voting import Candidate, CastVote, OpenBallot, SetUpBallot
+from contracts.voting_views import GetTally
 from libs.chassis.prepare import prepare
 from libs.kernel.errors import BacklineError, RemoteProblem, Unavailable
 from libs.kernel.ids import new_id

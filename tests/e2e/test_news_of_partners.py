@@ -11,9 +11,7 @@ import httpx2
 import pytest
 
 from contracts.catalog_gatherings import ListGatherings
-from contracts.catalog_sync_views import (
-    GetSync,
-)
+from contracts.catalog_sync_views import GetSync
 from contracts.catalog_syncs import (
     Partner,
     Scope,

@@ -18,11 +18,7 @@ from contracts.auth_confirmation import (
     TurnOffSecondFactor,
     TurnOnSecondFactor,
 )
-from contracts.auth_identities_private import (
-    ReplaceBackupCodes,
-    SetSecondFactor,
-    ShowSecondFactor,
-)
+from contracts.auth_identities_private import ReplaceBackupCodes, SetSecondFactor, ShowSecondFactor
 from contracts.auth_private import OpenSession
 from contracts.auth_sessions import SecondFactorNeeded, SignInMethod
 from contracts.auth_standing import SetRole

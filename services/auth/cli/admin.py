@@ -96,13 +96,8 @@ def _command(name: str) -> "RegisterUser":
 
 async def _grant(email: str, role: str) -> str | None:
     """The id of the user of an address, who has the role from then on; None when there is none."""
-    from contracts.auth import (
-        ListUsers,
-        UserRole,
-    )
-    from contracts.auth_standing import (
-        SetRole,
-    )
+    from contracts.auth import ListUsers, UserRole
+    from contracts.auth_standing import SetRole
     from libs.chassis.command_line import running_bus
     from libs.kernel.errors import Invalid
     from libs.kernel.messages import service_caller

@@ -7,13 +7,7 @@ from contracts.auth_acts import ActKind, ImpersonationEnded, UserImpersonated
 from contracts.auth_confirmation import SecondFactorReset
 from contracts.auth_keys import ApiKeyRevoked
 from contracts.auth_sessions import SessionsEnded
-from contracts.auth_standing import (
-    RoleSet,
-    UserBanned,
-    UserReinstated,
-    UserSuspended,
-    UserUnbanned,
-)
+from contracts.auth_standing import RoleSet, UserBanned, UserReinstated, UserSuspended, UserUnbanned
 from libs.kernel.messages import Event
 
 

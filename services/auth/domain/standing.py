@@ -7,11 +7,7 @@ Invariants  nobody changes their own standing, so an installation that has an ad
 
 from collections.abc import Sequence
 
-from contracts.auth import (
-    ActorSuspended,
-    UserRole,
-    UserUnknown,
-)
+from contracts.auth import ActorSuspended, UserRole, UserUnknown
 from contracts.auth_standing import (
     BanUser,
     OwnStanding,

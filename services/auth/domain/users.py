@@ -31,22 +31,10 @@ from contracts.auth import (
 from contracts.auth_accounts import AccountReceipt, MailReceipt, NameClaimed
 from contracts.auth_confirmation import BackupCodes
 from contracts.auth_identities_private import BeginEmail, ReplaceBackupCodes, SetSecondFactor
-from contracts.auth_private import (
-    ImportOutcome,
-    ImportReceipt,
-    ImportUser,
-    OpenAccount,
-    WantMail,
-)
+from contracts.auth_private import ImportOutcome, ImportReceipt, ImportUser, OpenAccount, WantMail
 from contracts.auth_profile import Leave, LeaveReceipt, UserLeft
 from contracts.auth_sessions import EndAllSessions, EndSessionsOfUser, SessionsReceipt
-from contracts.auth_standing import (
-    BanUser,
-    ReinstateUser,
-    SetRole,
-    SuspendUser,
-    UnbanUser,
-)
+from contracts.auth_standing import BanUser, ReinstateUser, SetRole, SuspendUser, UnbanUser
 from libs.kernel.claims import Claims
 from libs.kernel.decider import Decider, members
 from libs.kernel.messages import Event, Origin, registry

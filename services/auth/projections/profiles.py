@@ -3,10 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from contracts.auth import (
-    GuestRegistered,
-    UserRegistered,
-)
+from contracts.auth import GuestRegistered, UserRegistered
 from contracts.auth_accounts import AccountOpened, UserErased
 from contracts.auth_profile import (
     ProfileChanged,
@@ -15,10 +12,7 @@ from contracts.auth_profile import (
     UsernameRetired,
     UserReturned,
 )
-from contracts.auth_standing import (
-    UserBanned,
-    UserUnbanned,
-)
+from contracts.auth_standing import UserBanned, UserUnbanned
 from libs.eventlog import Recorded
 from libs.kernel.messages import Event
 from libs.readmodel import Write

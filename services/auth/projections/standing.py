@@ -2,13 +2,7 @@
 
 from collections.abc import Sequence
 
-from contracts.auth_standing import (
-    RoleSet,
-    UserBanned,
-    UserReinstated,
-    UserSuspended,
-    UserUnbanned,
-)
+from contracts.auth_standing import RoleSet, UserBanned, UserReinstated, UserSuspended, UserUnbanned
 from libs.eventlog import Recorded
 from libs.readmodel import Write
 from services.auth.projections.revocations import all_ended, out_of_date

@@ -14,17 +14,8 @@ import orjson
 
 from contracts.catalog_artists import GetArtist
 from contracts.catalog_shows import GetShow
-from contracts.catalog_sync_views import (
-    GetSync,
-)
-from contracts.catalog_syncs import (
-    Partner,
-    Scope,
-    StartSync,
-    SyncId,
-    SyncStatus,
-    sync_id_of,
-)
+from contracts.catalog_sync_views import GetSync
+from contracts.catalog_syncs import Partner, Scope, StartSync, SyncId, SyncStatus, sync_id_of
 from libs.bus import Bus
 from services.catalog.adapters.telling import CALLER, send
 

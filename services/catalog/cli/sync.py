@@ -10,15 +10,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from contracts.catalog_sync_views import (
-    GetSync,
-    ListSyncs,
-)
-from contracts.catalog_syncs import (
-    StartSync,
-    StopSync,
-    SyncStatus,
-)
+from contracts.catalog_sync_views import GetSync, ListSyncs
+from contracts.catalog_syncs import StartSync, StopSync, SyncStatus
 from libs.bus import Bus
 from libs.chassis.command_line import running_bus
 from libs.chassis.secrets import SecretMissing

@@ -18,13 +18,7 @@ from contracts.catalog_sync_views import (
     SyncRefusal,
     Syncs,
 )
-from contracts.catalog_syncs import (
-    REFUSALS_MAX,
-    Partner,
-    Scope,
-    SyncNotFound,
-    SyncStatus,
-)
+from contracts.catalog_syncs import REFUSALS_MAX, Partner, Scope, SyncNotFound, SyncStatus
 from libs.kernel.messages import Caller
 from libs.readmodel import Queries, Reading
 from services.catalog.domain.syncs import Target

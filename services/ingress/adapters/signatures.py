@@ -26,7 +26,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from contracts.ingress import Profile, SignatureRefused
-from services.ingress.adapters.endpoints import Endpoint
+from services.ingress.adapters.endpoints import Endpoint, Secret
 
 SIGNATURES_MAX: Final = 16
 ID_LENGTH_MAX: Final = 200
@@ -82,9 +82,7 @@ def verify(
     for number, secret in enumerate(endpoint.secrets, 1):
         if secret.until is not None and secret.until <= now:
             continue
-        if any(_is_signed(claim, key) for key in secret.keys) or (
-            secret.public_key is not None and _is_made_by(secret.public_key, claim)
-        ):
+        if _is_by(secret, claim):
             if sent_at is not None and abs(now - sent_at) > timedelta(seconds=tolerance_seconds):
                 raise SignatureRefused("it was made too long ago, or is ahead of our clock")
             digest = sha256(claim.signed).hexdigest()
@@ -96,6 +94,12 @@ def is_token(endpoint: Endpoint, shown: bytes) -> bool:
     """Whether somebody who asks if an endpoint is ours shows the token that we agreed on."""
     known = endpoint.verify_token.encode()
     return bool(known) and hmac.compare_digest(known, shown)
+
+
+def _is_by(secret: Secret, claim: _Claim) -> bool:
+    if secret.public_key is not None:
+        return _is_made_by(secret.public_key, claim)
+    return any(_is_signed(claim, key) for key in secret.keys)
 
 
 def _is_signed(claim: _Claim, key: bytes) -> bool:

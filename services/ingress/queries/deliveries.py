@@ -9,12 +9,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import RowMapping, Select, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.ingress import (
-    DeliveryStatus,
-    DeliveryUnknown,
-    PartnerObjectChanged,
-    Profile,
-)
+from contracts.ingress import DeliveryStatus, DeliveryUnknown, PartnerObjectChanged, Profile
 from contracts.ingress_private import ApplyChange
 from contracts.ingress_views import (
     Attempt,

@@ -11,12 +11,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from contracts.voting import (
-    VoteCast,
-)
-from contracts.voting_views import (
-    GetTally,
-)
+from contracts.voting import VoteCast
+from contracts.voting_views import GetTally
 from libs.chassis.command_line import running_bus
 from libs.eventlog import JetStreamLog
 from libs.kernel.messages import NOBODY

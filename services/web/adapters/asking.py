@@ -14,17 +14,8 @@ from pydantic import TypeAdapter
 
 from contracts.catalog import When
 from contracts.catalog_shows import Show, Shows, ShowSummary
-from contracts.voting import (
-    BallotStatus,
-    BallotUnknown,
-)
-from contracts.voting_views import (
-    Ballot,
-    Ballots,
-    BallotSummary,
-    Leaderboard,
-    Tally,
-)
+from contracts.voting import BallotStatus, BallotUnknown
+from contracts.voting_views import Ballot, Ballots, BallotSummary, Leaderboard, Tally
 from libs.kernel.errors import BacklineError, NotFound
 
 LIVE_SHOWS_MAX = 12

@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 
 from contracts.catalog_setlists import Setlist, SetlistSong
-from contracts.voting_views import (
-    Ballot,
-)
+from contracts.voting_views import Ballot
 
 UNKNOWN_SONG = "A song we do not know"
 

@@ -8,17 +8,8 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from contracts.catalog_shows import Show, ShowStatus, ShowSummary
-from contracts.voting import (
-    BallotStatus,
-    Candidate,
-)
-from contracts.voting_views import (
-    Ballot,
-    Leaderboard,
-    MyVote,
-    RankedVoter,
-    Tally,
-)
+from contracts.voting import BallotStatus, Candidate
+from contracts.voting_views import Ballot, Leaderboard, MyVote, RankedVoter, Tally
 from services.web.queries.played import UNKNOWN_SONG, PlayedSet, played_sets
 from services.web.queries.wording import (
     artist_text,

@@ -8,12 +8,8 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from contracts.catalog_shows import ShowStatus, ShowSummary
-from contracts.voting import (
-    BallotStatus,
-)
-from contracts.voting_views import (
-    BallotSummary,
-)
+from contracts.voting import BallotStatus
+from contracts.voting_views import BallotSummary
 from services.web.queries.wording import (
     artist_text,
     counted,

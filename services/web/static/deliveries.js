@@ -6,14 +6,13 @@
  */
 import { setText } from "./bind.js";
 import { attemptItem, deliveryRow, effectItem, factsOf } from "./deliveries-rows.js";
-import { drawLive, lister, sayingAt, sender } from "./live-list.js";
+import { drawLive, fillList, lister, sayingAt, sender } from "./live-list.js";
 import { button, withReason } from "./making.js";
-import { connect, element, readState } from "./page-state.js";
+import { connectSignedIn, element } from "./page-state.js";
 
 const SHOWN_MAX = 200;
 
-const client = connect(readState());
-if (client.session.getSnapshot()?.session_id === undefined) location.replace("/sign-in");
+const client = connectSignedIn();
 
 const say = sayingAt("deliveries-said");
 const send = sender(client, say);
@@ -94,13 +93,7 @@ function draw(delivery) {
     button("Replay", () => send("ingress.replay-delivery", about)),
     ...(delivery.status === "parked" ? [button("Discard", discard)] : []),
   );
-  fill("delivery-attempts", delivery.attempts.map(attemptItem));
-  fill("delivery-effects", delivery.effects.map(effectItem));
+  fillList("delivery-attempts", delivery.attempts.map(attemptItem));
+  fillList("delivery-effects", delivery.effects.map(effectItem));
   setText(element("delivery-body"), delivery.body ?? "It is no longer kept.");
-}
-
-/** @param {string} name @param {HTMLElement[]} items */
-function fill(name, items) {
-  element(name).replaceChildren(...items);
-  element(`${name}-empty`).toggleAttribute("hidden", items.length > 0);
 }

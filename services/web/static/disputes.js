@@ -7,7 +7,7 @@
 import { disputeItem, keyOf } from "./disputes-rows.js";
 import { drawLive, lister, sayingAt, sender } from "./live-list.js";
 import { button, make, tick } from "./making.js";
-import { connect, element, readState } from "./page-state.js";
+import { connectSignedIn, element } from "./page-state.js";
 import { recordDialog } from "./record.js";
 import { showText } from "./subjects.js";
 /** @import { RecordActs } from "./disputes-rows.js" */
@@ -15,8 +15,7 @@ import { showText } from "./subjects.js";
 const SHOWN_MAX = 200;
 const SHOWS_MAX = 100;
 
-const client = connect(readState());
-if (client.session.getSnapshot()?.session_id === undefined) location.replace("/sign-in");
+const client = connectSignedIn();
 
 const say = sayingAt("disputes-said");
 const sayInRecord = sayingAt("record-said");

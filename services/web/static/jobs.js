@@ -8,12 +8,11 @@ import { setText } from "./bind.js";
 import { factsOf, historyRow, parkedRow, runningRow, scheduleRow, stepItem, upcomingRow } from "./jobs-rows.js";
 import { drawLive, lister, offer, sayingAt, sender } from "./live-list.js";
 import { factItems, tick } from "./making.js";
-import { connect, element, readState } from "./page-state.js";
+import { connectSignedIn, element } from "./page-state.js";
 /** @import { Acts } from "./jobs-rows.js" */
 
 const SHOWN_MAX = 50;
-const client = connect(readState());
-if (client.session.getSnapshot()?.session_id === undefined) location.replace("/sign-in");
+const client = connectSignedIn();
 
 const say = sayingAt("jobs-said");
 const send = sender(client, say);

@@ -102,6 +102,12 @@ export function lister({ name, keyOf, rowOf }) {
   };
 }
 
+/** Fill a list that is shown anew as a whole, with `name-empty` beside it. @param {string} name @param {HTMLElement[]} items */
+export function fillList(name, items) {
+  element(name).replaceChildren(...items);
+  element(`${name}-empty`).toggleAttribute("hidden", items.length > 0);
+}
+
 /**
  * Make a row look like another, and leave alone what does already: nobody loses the button under their finger.
  *

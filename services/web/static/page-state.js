@@ -31,6 +31,13 @@ export function connect({ gateway_url }) {
   return client;
 }
 
+/** Connect a page that is for those who signed in; others are sent to where they can. @returns {Client} */
+export function connectSignedIn() {
+  const client = connect(readState());
+  if (client.session.getSnapshot()?.session_id === undefined) location.replace("/sign-in");
+  return client;
+}
+
 /**
  * The live query that goes on from a rendered answer.
  *

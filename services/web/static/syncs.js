@@ -6,7 +6,7 @@
  */
 import { drawLive, lister, offer, renew, sayingAt, sender } from "./live-list.js";
 import { button, factItems, make, tick } from "./making.js";
-import { connect, element, readState } from "./page-state.js";
+import { connectSignedIn, element } from "./page-state.js";
 import { SCOPES, sourceText, syncText } from "./subjects.js";
 import { actsOn, isUnderWay, quotaItem, refusalItem, restingRow, runningRow, factsOf } from "./syncs-rows.js";
 /** @import { SyncActs } from "./syncs-rows.js" */
@@ -23,8 +23,7 @@ const HINTS = {
   "ics calendar": "The feed's name in BACKLINE_CATALOG_ICS_FEEDS.",
 };
 
-const client = connect(readState());
-if (client.session.getSnapshot()?.session_id === undefined) location.replace("/sign-in");
+const client = connectSignedIn();
 
 const say = sayingAt("syncs-said");
 const send = sender(client, say);

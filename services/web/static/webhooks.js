@@ -4,16 +4,15 @@
  *
  * @module
  */
-import { drawLive, lister, sayingAt, sender } from "./live-list.js";
+import { drawLive, fillList, lister, sayingAt, sender } from "./live-list.js";
 import { factItems, tick } from "./making.js";
-import { connect, element, readState } from "./page-state.js";
+import { connectSignedIn, element } from "./page-state.js";
 import { actsOn, attemptItem, factsOf, messageRow, webhookRow, webhookText } from "./webhooks-rows.js";
 /** @import { WebhookActs } from "./webhooks-rows.js" */
 
 const SHOWN_MAX = 100;
 
-const client = connect(readState());
-if (client.session.getSnapshot()?.session_id === undefined) location.replace("/sign-in");
+const client = connectSignedIn();
 
 const say = sayingAt("webhooks-said");
 const sayInMessage = sayingAt("message-said");
@@ -151,8 +150,7 @@ function showMessage(messageId) {
     element("message-heading").textContent = message.topic;
     element("message-facts").replaceChildren(...factItems(factsOf(message)));
     element("message-acts").replaceChildren(...actsOn(message, acts));
-    element("attempts").replaceChildren(...attempts.map(attemptItem));
-    element("attempts-empty").toggleAttribute("hidden", attempts.length > 0);
+    fillList("attempts", attempts.map(attemptItem));
     element("message-data").textContent = JSON.stringify(data, null, 2);
   };
   stopShowing = drawLive(client, "ingress.get-message", { message_id: messageId }, draw, sayInMessage);
