@@ -5,8 +5,9 @@ the partners in the sandbox, which it asks.
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx2
 import pytest
@@ -23,11 +24,19 @@ from libs.stack.permissions import DEPLOYER
 from libs.stack.ports import free_ports
 from libs.testkit.services import bus_of, running_services
 from libs.testkit.stack import RunningDatabase, RunningNats
+from services.catalog.adapters.partners.sandbox import BAND_MBID
+from services.catalog.cli.sandboxes import world
 from services.catalog.cli.sandboxes.server import Sandbox
 
 READY_SECONDS = 20
-NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
-TODAY = NOON.date()
+
+TODAY = datetime.now(UTC).date() + timedelta(days=1)
+"""The day it is in the sandbox, on which the band plays: tomorrow, so that nothing of it begins by
+itself while a test looks, whenever that is.
+"""
+
+TONIGHT = datetime.combine(TODAY, time(19, 30), ZoneInfo("Europe/Copenhagen")).astimezone(UTC)
+"""When the band begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +86,10 @@ async def catalog(
 @pytest.fixture
 async def sandbox(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RunningSandbox]:
     """The partners, for one test; a catalog that is started after them asks them."""
-    world = Sandbox(lambda: NOON)
+    monkeypatch.setattr(world, "EPOCH", TODAY)
+    served = Sandbox(lambda: datetime.combine(TODAY, time(12), UTC))
     (port,) = free_ports(1)
-    config = uvicorn.Config(world, host="127.0.0.1", port=port, log_level="error", lifespan="off")
+    config = uvicorn.Config(served, host="127.0.0.1", port=port, log_level="error", lifespan="off")
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
     while not server.started:  # noqa: ASYNC110  # uvicorn tells nobody.
@@ -89,7 +99,7 @@ async def sandbox(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RunningSandb
     monkeypatch.setenv("BACKLINE_CATALOG_PARTNER_RETRY_SECONDS", "0.02")
     monkeypatch.setenv("BACKLINE_CATALOG_PARTNER_TIMEOUT_SECONDS", "0.5")
     try:
-        yield RunningSandbox(url, world)
+        yield RunningSandbox(url, served)
     finally:
         server.should_exit = True
         await serving
@@ -99,6 +109,26 @@ async def sandbox(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RunningSandb
 async def synced(sandbox: RunningSandbox, catalog: RunningCatalog) -> RunningCatalog:
     """The catalog with an empty log, which asks the sandbox."""
     return catalog
+
+
+def setlist_of_tonight(**more: Any) -> dict[str, Any]:
+    """What setlist.fm says of the band's show, written this minute unless `more` says otherwise."""
+    venue = {"id": world.hex_of("Vega", "Copenhagen"), "name": "Vega"}
+    return {
+        "id": "feed0001",
+        "eventDate": f"{TODAY:%d-%m-%Y}",
+        "lastUpdated": written(),
+        "artist": {"mbid": BAND_MBID, "name": world.BAND},
+        "venue": {**venue, "city": {"name": "Copenhagen"}},
+        "url": f"https://www.setlist.fm/setlist/the-harbour-lights/{TODAY.year}/vega-feed0001.html",
+        **more,
+    }
+
+
+def written(*, minutes: int = 0) -> str:
+    """A time of setlist.fm, so many minutes from now."""
+    at = datetime.now(UTC) + timedelta(minutes=minutes)
+    return f"{at:%Y-%m-%dT%H:%M:%S}.000+0000"
 
 
 async def delete_log(nats_server: RunningNats) -> None:

@@ -21,7 +21,6 @@ from services.catalog.adapters.partners.conftest import recorded
 from services.catalog.adapters.partners.sandbox import BAND_MBID
 from services.catalog.cli.sandboxes.serving import Changes, Request
 from services.catalog.cli.sandboxes.setlistfm import SetlistFm
-from services.catalog.conftest import NOON, TODAY
 from services.catalog.domain import RECORDS
 
 __all__ = ["recorded"]
@@ -119,7 +118,7 @@ def test_recorded_pages_come_to_the_same_in_any_order_and_number(
 def versions(count: int) -> list[list[Finding]]:
     """A setlist as it grows: each version later than the one before, with one song more."""
     body = json.loads(
-        SetlistFm(lambda: NOON)
+        SetlistFm(lambda: NOW)
         .answer(
             Request(
                 "GET",
@@ -163,7 +162,7 @@ shows = st.builds(
     ScheduleShow,
     show_id=st.just("shw_1"),
     artist_id=st.just("art_1"),
-    local_date=st.just(TODAY),
+    local_date=st.just(NOW.date()),
     tour=st.sampled_from([None, "A", "B"]),
     time_zone=st.sampled_from([None, "Europe/London", "Europe/Paris"]),
     url=st.sampled_from([None, "https://a.example", "https://b.example"]),

@@ -14,9 +14,8 @@ from libs.kernel.messages import Caller
 from libs.testkit.services import bus_of, running_services
 from libs.testkit.stack import RunningDatabase, RunningNats
 from libs.testkit.waiting import eventually
-from services.catalog.adapters.partners.sandbox import BAND_ATTRACTION, BAND_MBID
-from services.catalog.cli.sandboxes.world import hex_of
-from services.catalog.conftest import RunningSandbox
+from services.catalog.adapters.partners.sandbox import BAND_ATTRACTION
+from services.catalog.conftest import TODAY, RunningSandbox, setlist_of_tonight
 
 pytestmark = [pytest.mark.connected, pytest.mark.timeout(120)]
 
@@ -24,15 +23,7 @@ ADMIN = Caller("usr_admin", ("admin",))
 FAN = Caller("usr_fan", ("member",))
 TICKETS = f"ticketmaster-artist-{BAND_ATTRACTION}"
 SERVICES = ["auth", "catalog", "voting", "scheduler"]
-SETLIST: dict[str, Any] = {
-    "id": "feed0001",
-    "eventDate": "21-11-2026",
-    "lastUpdated": "2026-11-21T22:00:00.000+0000",
-    "artist": {"mbid": BAND_MBID, "name": "The Harbour Lights"},
-    "venue": {"id": hex_of("Vega", "Copenhagen"), "name": "Vega", "city": {"name": "Copenhagen"}},
-    "url": "https://www.setlist.fm/setlist/the-harbour-lights/2026/vega-feed0001.html",
-    "sets": {"set": [{"song": [{"name": "Ebb"}, {"name": "Flood"}]}]},
-}
+PLAYED = {"set": [{"song": [{"name": "Ebb"}, {"name": "Flood"}]}]}
 
 
 @pytest.fixture
@@ -93,7 +84,7 @@ async def test_scores_a_show_by_itself_once_it_has_ended(bus: Bus, sandbox: Runn
     await accepted(bus, "voting.prepare-ballot", show_id=show_id, song_ids=songs)
     await say(bus, "voting.open-ballot", show_id=show_id)
     await say(bus, "voting.cast-vote", FAN, show_id=show_id, song_id=songs[0])
-    await sandbox.change("setlistfm", "feed0001", SETLIST)
+    await sandbox.change("setlistfm", "feed0001", setlist_of_tonight(sets=PLAYED))
 
     await say(bus, "catalog.end-show", show_id=show_id)
 
@@ -125,7 +116,7 @@ async def tonight(bus: Bus) -> str:
 
     async def is_there() -> bool:
         shows = (await ask(bus, "catalog.list-shows", limit=200, when="all"))["shows"]
-        found[:] = [each["show_id"] for each in shows if each["local_date"] == "2026-11-21"]
+        found[:] = [each["show_id"] for each in shows if each["local_date"] == f"{TODAY}"]
         return bool(found)
 
     await eventually(is_there, timeout_seconds=60)

@@ -41,10 +41,17 @@ from services.catalog.cli.sandboxes.world import (
     PAST_SHOWS,
     VENUES,
     albums,
-    hex_of,
 )
 from services.catalog.cli.seeding import SEED
-from services.catalog.conftest import TODAY, RunningCatalog, RunningSandbox, delete_log
+from services.catalog.conftest import (
+    TODAY,
+    TONIGHT,
+    RunningCatalog,
+    RunningSandbox,
+    delete_log,
+    setlist_of_tonight,
+    written,
+)
 
 pytestmark = pytest.mark.connected
 
@@ -56,14 +63,6 @@ TICKETS = sync_id_of(Partner.TICKETMASTER, Scope.ARTIST, BAND_ATTRACTION)
 RECORDS = sync_id_of(Partner.SPOTIFY, Scope.ARTIST, BAND_SPOTIFY)
 GATHERINGS_OF_BAND = sync_id_of(Partner.LUMA, Scope.CALENDAR, CALENDAR)
 FEED = sync_id_of(Partner.ICS, Scope.CALENDAR, "harbour")
-SETLIST: dict[str, Any] = {
-    "id": "feed0001",
-    "eventDate": "21-11-2026",
-    "lastUpdated": "2026-11-21T22:00:00.000+0000",
-    "artist": {"mbid": BAND_MBID, "name": "The Harbour Lights"},
-    "venue": {"id": hex_of("Vega", "Copenhagen"), "name": "Vega", "city": {"name": "Copenhagen"}},
-    "url": "https://www.setlist.fm/setlist/the-harbour-lights/2026/vega-feed0001.html",
-}
 TOMORROW = (TODAY + timedelta(days=1)).isoformat()
 REST_SECONDS = 1.5
 OVER = {"finished", "failed", "waiting", "stopped"}
@@ -172,7 +171,7 @@ async def test_records_exactly_the_changes_when_a_page_has_changed(
     shows = await synced.bus.ask(ListShows(limit=PAST_SHOWS), caller=CALLER)
     assert len(shows.result["shows"]) == PAST_SHOWS
     changed, gone = (show["external_ids"]["setlistfm"] for show in shows.result["shows"][:2])
-    later = {"lastUpdated": "2026-11-21T02:00:00.000+0000", "tour": {"name": "Tides II"}}
+    later = {"lastUpdated": written(), "tour": {"name": "Tides II"}}
     await sandbox.change("setlistfm", changed, later)
     await sandbox.change("setlistfm", gone, None)
     after = await sync(synced, BAND)
@@ -214,7 +213,7 @@ async def test_marks_nothing_as_missing_while_something_cannot_be_read(
     await sync(synced, FEED)
     shows = (await synced.bus.ask(ListShows(limit=200), caller=CALLER)).result["shows"]
     damaged, gone = (show["external_ids"]["setlistfm"] for show in shows[:2])
-    await sandbox.change("setlistfm", damaged, {"eventDate": "99-99-2026"})
+    await sandbox.change("setlistfm", damaged, {"eventDate": "99-99-9999"})
     await sandbox.change("setlistfm", gone, None)
     ended = await sync(synced, BAND)
     assert (ended["status"], ended["refused"], ended["missing"]) == ("finished", 1, 0)
@@ -304,7 +303,7 @@ async def test_tells_two_partners_words_of_one_artist_as_one(
     assert len({show["venue_id"] for show in shows}) == len(VENUES)
     tonight = shows[COMING_SHOWS - 1]
     assert tonight["local_date"] == TODAY.isoformat()
-    assert tonight["starts_at"] == "2026-11-21T18:30:00Z"
+    assert tonight["starts_at"] == f"{TONIGHT:%Y-%m-%dT%H:%M:%SZ}"
     songs = (await synced.bus.ask(ListSongs(), caller=CALLER)).result["songs"]
     assert {song["release"] for song in songs} == set(albums())
     events = await recorded(synced)
@@ -343,24 +342,23 @@ async def test_fetches_what_was_played_until_nobody_writes_at_it_any_more(
     nothing = await fetch_setlist(synced.bus, tonight["show_id"])
     assert (nothing.songs, nothing.is_complete, nothing.trouble) == (0, False, None)
 
-    setlist = {**SETLIST, "sets": {"set": []}}
-    await sandbox.change("setlistfm", "feed0001", setlist)
+    await sandbox.change("setlistfm", "feed0001", setlist_of_tonight(sets={"set": []}))
     empty = await fetch_setlist(synced.bus, tonight["show_id"], nothing)
     assert (empty.songs, empty.is_complete) == (0, False)
     songs = [{"name": "Ebb"}, {"name": "Flood"}]
-    some = {"sets": {"set": [{"song": songs[:1]}]}, "lastUpdated": "2026-11-21T22:10:00.000+0000"}
-    await sandbox.change("setlistfm", "feed0001", {**setlist, **some})
+    some = {"sets": {"set": [{"song": songs[:1]}]}, "lastUpdated": written(minutes=10)}
+    await sandbox.change("setlistfm", "feed0001", setlist_of_tonight(**some))
     first = await fetch_setlist(synced.bus, tonight["show_id"], empty)
     assert (first.songs, first.is_complete) == (1, False), first
-    whole = {"sets": {"set": [{"song": songs}]}, "lastUpdated": "2026-11-21T22:20:00.000+0000"}
-    await sandbox.change("setlistfm", "feed0001", {**setlist, **whole})
+    whole = {"sets": {"set": [{"song": songs}]}, "lastUpdated": written(minutes=20)}
+    await sandbox.change("setlistfm", "feed0001", setlist_of_tonight(**whole))
     second = await fetch_setlist(synced.bus, tonight["show_id"], first)
     assert (second.songs, second.is_complete) == (2, False)
     third = await fetch_setlist(synced.bus, tonight["show_id"], second)
     assert (third.songs, third.is_complete) == (2, True)
     show = (await synced.bus.ask(GetShow(show_id=tonight["show_id"]), caller=CALLER)).result
     assert show["show"]["external_ids"] == {"setlistfm": "feed0001", "ticketmaster": "vvSandbox000"}
-    assert show["show"]["starts_at"] == "2026-11-21T18:30:00Z"
+    assert show["show"]["starts_at"] == f"{TONIGHT:%Y-%m-%dT%H:%M:%SZ}"
 
 
 async def test_goes_on_where_it_was_when_its_worker_is_stopped(
@@ -418,8 +416,7 @@ async def test_shows_disputes_and_ends_them_by_merging_splitting_and_saying_so(
         await sync(synced, sync_id)
     disputed = (await synced.bus.ask(ListDisputes(kind=Kind.VENUE), caller=CALLER)).result
     assert disputed["disputes"] == []
-    later = {"lastUpdated": "2026-11-21T02:00:00.000+0000"}
-    await sandbox.change("setlistfm", "feed0001", {**SETLIST, **later})
+    await sandbox.change("setlistfm", "feed0001", setlist_of_tonight())
     moved = {"localDate": TOMORROW, "localTime": "20:00:00"}
     dates = {"start": moved, "timezone": "Europe/Copenhagen", "status": {"code": "onsale"}}
     await sandbox.change("ticketmaster", "vvSandbox000", {"dates": dates})

@@ -16,13 +16,12 @@ from services.catalog.adapters.partners.sandbox import BAND_ATTRACTION
 from services.catalog.adapters.partners.trouble import Garbled
 from services.catalog.cli.sandboxes import luma as luma_sandbox
 from services.catalog.cli.sandboxes import ticketmaster as ticketmaster_sandbox
-from services.catalog.cli.sandboxes.world import coming, meetings
-from services.catalog.conftest import TODAY
+from services.catalog.cli.sandboxes.world import EPOCH, coming, meetings
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-EVENT = ticketmaster_sandbox._event(coming(TODAY)[0])
+EVENT = ticketmaster_sandbox._event(coming(EPOCH)[0])
 START = EVENT["dates"]["start"]
-GATHERING = luma_sandbox._event(meetings(TODAY)[1])
+GATHERING = luma_sandbox._event(meetings(EPOCH)[1])
 MBID = "5b0c3f0e-3c4e-4d0a-9d1f-7a1f5a8c2e11"
 SETLIST: dict[str, Any] = {
     "id": "63de4613",
