@@ -19,12 +19,12 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import orjson
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from joserfc import jwt
 from joserfc.errors import JoseError, UnsupportedAlgorithmError
 from joserfc.jwk import OKPKey
 from joserfc.jws import JWSRegistry
+from nacl.exceptions import BadSignatureError
+from nacl.signing import VerifyKey
 
 from libs.kernel.clock import Clock
 from libs.kernel.errors import Unauthenticated
@@ -182,7 +182,7 @@ class Verifier:
         self._clock = clock
         self._entries_max = entries_max
         self._known: dict[str, Identity] = {}
-        self._keys: dict[str, Ed25519PublicKey] = {}
+        self._keys: dict[str, VerifyKey] = {}
         self._fetched_at = float("-inf")
         self._fetching = asyncio.Lock()
 
@@ -212,8 +212,8 @@ class Verifier:
     async def _check(self, token: str) -> Identity:
         """Whom a token names that we have not seen before.
 
-        Read here rather than by the library that signs, which takes half as long again; the
-        signature is what costs.
+        Read here, and its signature by libsodium, rather than by the library that signs: that takes
+        two and a half times as long.
         """
         if len(token) > TOKEN_LENGTH_MAX or _COMPACT.fullmatch(token) is None:
             raise TokenInvalid("not of the form header.payload.signature")
@@ -221,10 +221,10 @@ class Verifier:
         header, _, payload = signed.partition(".")
         try:
             key = await self._key(_key_id(orjson.loads(_decoded(header))))
-            key.verify(_decoded(signature), signed.encode())
+            key.verify(signed.encode(), _decoded(signature))
             claims = orjson.loads(_decoded(payload))
             identity = _identity(claims)
-        except (InvalidSignature, ValueError, KeyError, TypeError, AttributeError):
+        except (BadSignatureError, ValueError, KeyError, TypeError, AttributeError):
             raise TokenInvalid from None
         now = self._clock().timestamp()
         if identity.expires_at <= now:
@@ -233,7 +233,7 @@ class Verifier:
             raise TokenInvalid("issued in the future")
         return identity
 
-    async def _key(self, key_id: str) -> Ed25519PublicKey:
+    async def _key(self, key_id: str) -> VerifyKey:
         """A public key by its id; fetched when it is new to us, though not too often."""
         if key_id not in self._keys:
             async with self._fetching:
@@ -246,10 +246,9 @@ class Verifier:
         return self._keys[key_id]
 
 
-def _public_keys(document: Jwks) -> dict[str, Ed25519PublicKey]:
+def _public_keys(document: Jwks) -> dict[str, VerifyKey]:
     keys = [OKPKey.import_key(each) for each in document["keys"] if each.get("crv") == "Ed25519"]
-    public = {str(key.kid): key.public_key for key in keys}
-    return {kid: key for kid, key in public.items() if isinstance(key, Ed25519PublicKey)}
+    return {str(key.kid): VerifyKey(key.public_key.public_bytes_raw()) for key in keys}
 
 
 def _decoded(part: str) -> bytes:
