@@ -1,11 +1,10 @@
-"""Accounts: signing up and in with an e-mail address, and what proves that one reads it.
+"""Accounts: signing up and in with an e-mail address and a password.
 
 What is asked of an address is answered alike whether somebody has an account with it or not; what
-there is to know is in the mail.
+there is to know is in the mail (`contracts.auth_mail`).
 """
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
@@ -53,23 +52,6 @@ Password = Annotated[str, StringConstraints(min_length=10, max_length=200)]
 """Ten characters at least, of any kind; not one of the most common ones."""
 
 GivenPassword = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Proof = Annotated[str, StringConstraints(min_length=1, max_length=300)]
-"""What a link in a mail ends with."""
-
-Code = Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")]
-"""Six digits out of a mail."""
-
-
-class MailKind(StrEnum):
-    """What a mail is about."""
-
-    VERIFY_EMAIL = "verify-email"
-    SIGN_IN = "sign-in"
-    RESET_PASSWORD = "reset-password"  # noqa: S105
-    ACCOUNT_EXISTS = "account-exists"
-    PASSWORD_CHANGED = "password-changed"  # noqa: S105
-    LEFT = "left"
-    SECOND_FACTOR_RESET = "second-factor-reset"
 
 
 # ---------------------------------------------------------------------------------- rejections
@@ -78,11 +60,6 @@ class MailKind(StrEnum):
 class CredentialsWrong(Unauthenticated):
     code = "auth.credentials-wrong"
     title = "The address or the password is not right."
-
-
-class ProofRefused(Unauthenticated):
-    code = "auth.proof-refused"
-    title = "This link or code is wrong, was used, or is too old; ask for another one."
 
 
 class EmailUnverified(Unauthenticated):
@@ -183,76 +160,6 @@ class SignIn(Command[Session]):
 
     email: Email
     password: GivenPassword
-    device: Device = ""
-
-
-@command(
-    "auth.send-sign-in-mail",
-    key=Key.NEW,
-    access=Access.PUBLIC,
-    rejections=(TooManyAttempts,),
-    is_limited=True,
-)
-class SendSignInMail(Command[MailReceipt]):
-    """Have a link and a code sent by which one signs in without a password."""
-
-    email: Email
-
-
-@command(
-    "auth.send-password-reset",
-    key=Key.NEW,
-    access=Access.PUBLIC,
-    rejections=(TooManyAttempts,),
-    is_limited=True,
-)
-class SendPasswordReset(Command[MailReceipt]):
-    """Have a link sent by which one sets another password."""
-
-    email: Email
-
-
-@command(
-    "auth.sign-in-with-proof",
-    key=Key.NEW,
-    access=Access.PUBLIC,
-    rejections=(ProofRefused, EmailTaken, SecondFactorNeeded, Banned),
-    is_limited=True,
-)
-class SignInWithProof(Command[Session]):
-    """Sign in with the link of a mail; this also confirms the address. The link is good once."""
-
-    proof: Proof
-    device: Device = ""
-
-
-@command(
-    "auth.sign-in-with-code",
-    key=Key.NEW,
-    access=Access.PUBLIC,
-    rejections=(ProofRefused, SecondFactorNeeded, Banned, TooManyAttempts),
-    is_limited=True,
-)
-class SignInWithCode(Command[Session]):
-    """Sign in with the six digits of a mail."""
-
-    email: Email
-    code: Code
-    device: Device = ""
-
-
-@command(
-    "auth.reset-password",
-    key=Key.NEW,
-    access=Access.PUBLIC,
-    rejections=(ProofRefused, PasswordCommon, PasswordGuessable, SecondFactorNeeded, Banned),
-    is_limited=True,
-)
-class ResetPassword(Command[Session]):
-    """Set another password with the link of a mail. Ends all sessions and opens a new one."""
-
-    proof: Proof
-    password: Password
     device: Device = ""
 
 
@@ -405,52 +312,6 @@ class PasswordDropped(Event):
     read the mail to the address.
     """
 
-    user_id: UserId
-
-
-@event("auth.mail_wanted")
-class MailWanted(Event):
-    """A user is to get a mail, at one of their addresses. What its link proves is good until
-    `expires_at`, and once.
-    """
-
-    user_id: UserId
-    mail_id: Id
-    kind: MailKind
-    email_name: EmailId
-    wanted_at: datetime
-    expires_at: datetime
-
-
-@event("auth.proof_used")
-class ProofUsed(Event):
-    """What a mail proves was made use of."""
-
-    user_id: UserId
-    mail_id: Id
-
-
-@event("auth.proof_failed")
-class ProofFailed(Event):
-    """A wrong code was tried."""
-
-    user_id: UserId
-    mail_id: Id
-
-
-@event("auth.mail_sent")
-class MailSent(Event):
-    """A mail has left."""
-
-    mail_id: Id
-    user_id: UserId
-
-
-@event("auth.mail_refused")
-class MailRefused(Event):
-    """A mail was refused for good: nobody reads mail at that address, or it is not taken there."""
-
-    mail_id: Id
     user_id: UserId
 
 

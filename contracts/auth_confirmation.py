@@ -20,9 +20,9 @@ from contracts.auth_accounts import (
     CredentialsWrong,
     GivenPassword,
     NoAccount,
-    ProofRefused,
     TooManyAttempts,
 )
+from contracts.auth_mail import ProofRefused
 from contracts.auth_sessions import (
     Confirmation,
     ConfirmationNeeded,

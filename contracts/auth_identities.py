@@ -3,10 +3,7 @@
 Each is an *identity*: something outside that shows who somebody is, and that belongs to one user.
 Whoever comes with an identity nobody has becomes a user with it; a guest stays the same user.
 Whoever is signed in links identities to themselves. The last way in cannot be taken off.
-
-Those that need two steps begin with a *challenge*: what the browser or wallet is to answer, and a
-`ticket` that holds our side of it, sealed, for the client to bring back. It is good once, for some
-minutes.
+Those that need two steps begin with a challenge (`contracts.auth_challenges`).
 """
 
 from datetime import datetime
@@ -16,13 +13,8 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints
 
 from contracts.auth import ActorSuspended, Banned, Session, UserId
-from contracts.auth_accounts import (
-    AccountReceipt,
-    LastWayIn,
-    NoAccount,
-    ProofRefused,
-    TooManyAttempts,
-)
+from contracts.auth_accounts import AccountReceipt, LastWayIn, TooManyAttempts
+from contracts.auth_mail import ProofRefused
 from contracts.auth_sessions import (
     Confirmation,
     ConfirmationNeeded,
@@ -41,7 +33,6 @@ from libs.kernel.messages import (
     View,
     command,
     event,
-    message,
     query,
     view,
 )
@@ -110,75 +101,6 @@ class TooManyIdentities(Rejected):
 class IdentityNotFound(NotFound):
     code = "auth.identity-not-found"
     title = "You have no such way in."
-
-
-# ---------------------------------------------------------------------------------- challenges
-
-
-@view
-class ProviderRequest(View):
-    """Where to send the browser, which comes back to `/callback/<provider>` of the pages."""
-
-    challenge_id: Id
-    ticket: str
-    url: str
-    position: int = 0
-
-
-@view
-class PasskeyRequest(View):
-    """What to hand to `navigator.credentials`: `PublicKeyCredential.parse…OptionsFromJSON`."""
-
-    challenge_id: Id
-    ticket: str
-    options: dict[str, Any]
-    position: int = 0
-
-
-@view
-class WalletRequest(View):
-    """The text for the wallet to sign (`personal_sign`), as EIP-4361 has it."""
-
-    challenge_id: Id
-    ticket: str
-    text: str
-    position: int = 0
-
-
-@command(
-    "auth.begin-provider",
-    key=Key.ACTOR_OR_NEW,
-    access=Access.PUBLIC,
-    rejections=(ProviderUnknown, ProviderFailed),
-    is_limited=True,
-)
-class BeginProvider(Command[ProviderRequest]):
-    """Begin to sign in with, or to link, an account at a provider."""
-
-    provider: ProviderName
-
-
-@command(
-    "auth.begin-passkey",
-    key=Key.ACTOR,
-    access=Access.SIGNED_IN,
-    rejections=(NoAccount,),
-)
-class BeginPasskey(Command[PasskeyRequest]):
-    """Begin to make a passkey for the caller."""
-
-
-@command("auth.begin-passkey-sign-in", key=Key.ACTOR_OR_NEW, access=Access.PUBLIC, is_limited=True)
-class BeginPasskeySignIn(Command[PasskeyRequest]):
-    """Begin to sign in, or to confirm that it is oneself, with a passkey."""
-
-
-@command("auth.begin-wallet", key=Key.ACTOR_OR_NEW, access=Access.PUBLIC, is_limited=True)
-class BeginWallet(Command[WalletRequest]):
-    """Begin to sign in with, or to link, an Ethereum wallet."""
-
-    address: WalletAddress
-    chain_id: Annotated[int, Field(ge=1, le=2**53)] = 1
 
 
 # ---------------------------------------------------------------------------------- signing in
@@ -446,25 +368,6 @@ class PrimaryWayInSet(Event):
 # ---------------------------------------------------------------------------------- queries
 
 
-@message
-class OfferedProvider:
-    """A provider one can sign in with."""
-
-    name: ProviderName
-    title: str
-
-
-@view
-class SignInOptions(View):
-    """How one can sign in to this installation, beside an e-mail address, passkeys and wallets.
-
-    issuers  whose tokens are taken
-    """
-
-    providers: list[OfferedProvider]
-    issuers: list[str]
-
-
 @view
 class OwnIdentity(View):
     """One of the caller's ways in."""
@@ -481,11 +384,6 @@ class OwnIdentities(View):
     """The caller's ways in, the oldest first."""
 
     identities: list[OwnIdentity]
-
-
-@query("auth.get-sign-in-options", access=Access.PUBLIC)
-class GetSignInOptions(Query[SignInOptions]):
-    """What to offer on a page where one signs in."""
 
 
 @query("auth.list-identities", access=Access.SIGNED_IN, watches=("user.{caller}",), private=True)

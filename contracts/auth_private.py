@@ -6,7 +6,8 @@ from enum import StrEnum
 from pydantic import AwareDatetime
 
 from contracts.auth import Session, UserId
-from contracts.auth_accounts import AccountReceipt, MailKind, MailReceipt
+from contracts.auth_accounts import AccountReceipt, MailReceipt
+from contracts.auth_mail import MailKind
 from contracts.auth_sessions import SessionId, SignInMethod
 from libs.kernel.errors import Rejected
 from libs.kernel.ids import Id

@@ -13,7 +13,7 @@ from contracts.auth import (
     StartGuestSession,
     UserRole,
 )
-from contracts.auth_identities import GetSignInOptions
+from contracts.auth_challenges import GetSignInOptions
 from contracts.auth_standing import UserReinstated, UserSuspended
 from libs.chassis import parts
 from libs.chassis.service import App, Part, Runtime

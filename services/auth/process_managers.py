@@ -4,7 +4,8 @@ left is erased, and the usernames that were given up are free, when their time h
 
 from collections.abc import Sequence
 
-from contracts.auth_accounts import MailKind, MailWanted, SignUpRepeated, UserErased
+from contracts.auth_accounts import SignUpRepeated, UserErased
+from contracts.auth_mail import MailKind, MailWanted
 from contracts.auth_private import DeliverMail, DestroyKey, EraseUser, WantMail
 from contracts.auth_profile import UserLeft, UsernameChosen, UsernameRetired, UserReturned
 from contracts.auth_profile_private import FreeUsername

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from contracts.auth_accounts import MailRefused
+from contracts.auth_mail import MailRefused
 from libs.bus import Bus
 from libs.eventlog import JetStreamLog
 from libs.kernel.errors import RemoteProblem

@@ -15,15 +15,11 @@ from contracts.auth_accounts import (
     EmailTaken,
     EmailVerified,
     LastWayIn,
-    MailKind,
-    MailWanted,
     NameClaimed,
     NameReleased,
     PasswordDropped,
     PasswordSet,
     PrimaryEmailSet,
-    ProofRefused,
-    ProofUsed,
     RemoveEmail,
     SetPrimaryEmail,
     TooManyEmails,
@@ -65,6 +61,7 @@ from contracts.auth_identities_private import (
     ShowSecondFactor,
     UsePasskey,
 )
+from contracts.auth_mail import MailKind, MailWanted, ProofRefused, ProofUsed
 from contracts.auth_private import UseProof
 from contracts.auth_sessions import SessionsEnded
 from contracts.auth_standing import UserBanned

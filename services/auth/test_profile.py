@@ -12,13 +12,12 @@ from contracts.auth import ActorSuspended, GuestRegistered
 from contracts.auth_accounts import (
     AccountOpened,
     EmailVerified,
-    MailKind,
-    MailWanted,
     NameClaimed,
     NameReleased,
     NoAccount,
     UserErased,
 )
+from contracts.auth_mail import MailKind, MailWanted
 from contracts.auth_private import EraseUser
 from contracts.auth_profile import (
     AccountUnconfirmed,

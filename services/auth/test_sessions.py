@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from contracts.auth_accounts import ProofRefused
+from contracts.auth_mail import ProofRefused
 from contracts.auth_private import OpenSession, RotateSession
 from contracts.auth_sessions import (
     EndSession,

@@ -6,13 +6,8 @@ from typing import Any
 
 import pytest
 
-from contracts.scheduler import (
-    Cause,
-    JobsRegistered,
-    NotYourJobs,
-    RegisteredJob,
-    RegisterJobs,
-)
+from contracts.scheduler import Cause, NotYourJobs
+from contracts.scheduler_jobs import JobsRegistered, RegisteredJob, RegisterJobs
 from contracts.scheduler_runs import (
     AttemptIsOver,
     CancelRun,

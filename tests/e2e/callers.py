@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from contracts.auth_accounts import MailKind
+from contracts.auth_mail import MailKind
 from contracts.auth_private import OpenAccount, OpenSession, UseProof
 from contracts.auth_sessions import SignInMethod
 from libs.bus import Bus

@@ -16,21 +16,23 @@ from contracts.auth_accounts import (
     CredentialsWrong,
     EmailUnverified,
     EraseMe,
-    MailKind,
     MailReceipt,
-    ProofRefused,
     RemoveEmail,
-    ResetPassword,
-    SendPasswordReset,
-    SendSignInMail,
     SetPrimaryEmail,
     SignIn,
-    SignInWithCode,
-    SignInWithProof,
     SignUp,
     TooManyAttempts,
 )
 from contracts.auth_identities_private import BeginEmail
+from contracts.auth_mail import (
+    MailKind,
+    ProofRefused,
+    ResetPassword,
+    SendPasswordReset,
+    SendSignInMail,
+    SignInWithCode,
+    SignInWithProof,
+)
 from contracts.auth_private import (
     DeliverMail,
     DestroyKey,

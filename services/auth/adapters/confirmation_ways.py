@@ -5,7 +5,7 @@ Each method is the resolver of one command.
 
 from typing import Any
 
-from contracts.auth_accounts import CredentialsWrong, NoAccount, ProofRefused
+from contracts.auth_accounts import CredentialsWrong, NoAccount
 from contracts.auth_confirmation import (
     BeginSecondFactor,
     Confirmed,
@@ -19,6 +19,7 @@ from contracts.auth_confirmation import (
     TurnOnSecondFactor,
 )
 from contracts.auth_identities_private import ReplaceBackupCodes, SetSecondFactor, ShowSecondFactor
+from contracts.auth_mail import ProofRefused
 from contracts.auth_private import OpenSession
 from contracts.auth_sessions import SecondFactorNeeded, SignInMethod
 from contracts.auth_standing import SetRole

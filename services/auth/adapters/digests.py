@@ -9,9 +9,9 @@ from hashlib import sha256
 from typing import Final
 from unicodedata import normalize
 
-from contracts.auth_accounts import MailKind, ProofRefused
 from contracts.auth_identities import IdentityKind
 from contracts.auth_keys import KeyRefused
+from contracts.auth_mail import MailKind, ProofRefused
 from contracts.auth_sessions import RefreshRefused
 from libs.chassis.keys import KEY_PREFIX
 

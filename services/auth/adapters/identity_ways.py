@@ -9,14 +9,19 @@ from typing import Any, Final
 from weakref import WeakValueDictionary
 
 from contracts.auth import UserKind
-from contracts.auth_accounts import NoAccount, ProofRefused
-from contracts.auth_identities import (
-    AddPasskey,
-    AddressHasAccount,
+from contracts.auth_accounts import NoAccount
+from contracts.auth_challenges import (
     BeginPasskey,
     BeginPasskeySignIn,
     BeginProvider,
     BeginWallet,
+    PasskeyRequest,
+    ProviderRequest,
+    WalletRequest,
+)
+from contracts.auth_identities import (
+    AddPasskey,
+    AddressHasAccount,
     IdentityKind,
     IdentityNotFound,
     LendProviderToken,
@@ -24,15 +29,12 @@ from contracts.auth_identities import (
     LinkProvider,
     LinkToken,
     LinkWallet,
-    PasskeyRequest,
-    ProviderRequest,
     ProviderTokenOver,
     SignInWithPasskey,
     SignInWithProvider,
     SignInWithToken,
     SignInWithWallet,
     UnlinkIdentity,
-    WalletRequest,
 )
 from contracts.auth_identities_private import (
     FoundEmail,
@@ -40,6 +42,7 @@ from contracts.auth_identities_private import (
     LinkIdentity,
     UsePasskey,
 )
+from contracts.auth_mail import ProofRefused
 from contracts.auth_private import OpenSession
 from contracts.auth_sessions import SignInMethod
 from libs.kernel.errors import RemoteProblem

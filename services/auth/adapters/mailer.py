@@ -10,7 +10,7 @@ from email.utils import formatdate
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from contracts.auth_accounts import MailKind
+from contracts.auth_mail import MailKind
 from libs.kernel.errors import Unavailable
 from services.auth.adapters.digests import Digests
 

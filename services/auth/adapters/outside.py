@@ -7,14 +7,10 @@ from typing import Any, Final
 
 import structlog
 
-from contracts.auth_accounts import ProofRefused
-from contracts.auth_identities import (
-    GetSignInOptions,
-    IdentityKind,
-    ProviderFailed,
-    ProviderUnknown,
-)
+from contracts.auth_challenges import GetSignInOptions
+from contracts.auth_identities import IdentityKind, ProviderFailed, ProviderUnknown
 from contracts.auth_identities_private import GivenTokens
+from contracts.auth_mail import ProofRefused
 from libs.bus import Answer
 from libs.chassis.settings import SettingsInvalid
 from libs.kernel.clock import Clock

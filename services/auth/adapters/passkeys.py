@@ -20,8 +20,8 @@ from webauthn.helpers.structs import (
     UserVerificationRequirement,
 )
 
-from contracts.auth_accounts import ProofRefused
 from contracts.auth_identities_private import MadePasskey
+from contracts.auth_mail import ProofRefused
 from services.auth.domain.state import Passkey
 
 RP_NAME: Final = "Backline"

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from contracts.auth_accounts import ProofRefused
+from contracts.auth_mail import ProofRefused
 from contracts.auth_sessions import ConfirmationNeeded
 from services.auth.adapters.digests import Digests
 from services.auth.adapters.tickets import LIFETIME, Step, Ticket, Tickets

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from contracts.auth_accounts import ProofRefused
+from contracts.auth_mail import ProofRefused
 from services.auth.adapters.wallets import checksummed, signer_of, text_to_sign
 
 ADDRESSES = [

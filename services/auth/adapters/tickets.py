@@ -15,7 +15,7 @@ import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from contracts.auth_accounts import ProofRefused
+from contracts.auth_mail import ProofRefused
 from contracts.auth_sessions import ConfirmationNeeded
 from libs.kernel.clock import Clock
 from services.auth.adapters.digests import Digests

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from coincurve import PublicKey
 from Crypto.Hash import keccak
 
-from contracts.auth_accounts import ProofRefused
+from contracts.auth_mail import ProofRefused
 
 
 def checksummed(address: str) -> str:

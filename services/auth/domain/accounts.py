@@ -17,22 +17,18 @@ from contracts.auth_accounts import (
     AccountOpened,
     EmailTaken,
     EmailVerified,
-    MailKind,
-    MailWanted,
     NameClaimed,
     NameReleased,
     NoAccount,
     PasswordDropped,
     PasswordSet,
     PrimaryEmailSet,
-    ProofFailed,
-    ProofRefused,
-    ProofUsed,
     SignUpRepeated,
 )
 from contracts.auth_confirmation import SecondFactorTurnedOff
 from contracts.auth_identities import IdentityUnlinked
 from contracts.auth_identities_private import LinkIdentity
+from contracts.auth_mail import MailKind, MailWanted, ProofFailed, ProofRefused, ProofUsed
 from contracts.auth_private import (
     AddressTaken,
     ImportUser,

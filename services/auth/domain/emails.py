@@ -13,7 +13,6 @@ from contracts.auth_accounts import (
     EmailRemoved,
     EmailVerified,
     LastWayIn,
-    MailKind,
     NameReleased,
     NoAccount,
     PrimaryEmailSet,
@@ -22,6 +21,7 @@ from contracts.auth_accounts import (
     TooManyEmails,
 )
 from contracts.auth_identities_private import BeginEmail
+from contracts.auth_mail import MailKind
 from libs.kernel.messages import Event, Origin
 from services.auth.domain.accounts import wanted
 from services.auth.domain.state import EMAILS_MAX, MAILS_AN_HOUR_MAX, Address, User

@@ -15,7 +15,6 @@ from contracts.auth_accounts import (
     NameReleased,
     NoAccount,
     PrimaryEmailSet,
-    ProofRefused,
 )
 from contracts.auth_identities import (
     IdentityLinked,
@@ -37,6 +36,7 @@ from contracts.auth_identities_private import (
     MadePasskey,
     UsePasskey,
 )
+from contracts.auth_mail import ProofRefused
 from libs.kernel.messages import Event, Origin
 from services.auth.domain.accounts import registered
 from services.auth.domain.state import IDENTITIES_MAX, Identity, Passkey, ProviderTokens, User

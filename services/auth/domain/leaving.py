@@ -7,7 +7,8 @@ Invariants  what somebody left is erased at the hour they were told and not befo
 from collections.abc import Sequence
 
 from contracts.auth import UserKind
-from contracts.auth_accounts import MailKind, NameReleased, NoAccount, UserErased
+from contracts.auth_accounts import NameReleased, NoAccount, UserErased
+from contracts.auth_mail import MailKind
 from contracts.auth_private import EraseUser
 from contracts.auth_profile import Leave, UserLeft, UserReturned
 from contracts.auth_profile_private import ReturnUser

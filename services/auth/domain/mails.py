@@ -6,7 +6,8 @@ Stream      evt.auth.mail.{mail_id}
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from contracts.auth_accounts import MailReceipt, MailRefused, MailSent
+from contracts.auth_accounts import MailReceipt
+from contracts.auth_mail import MailRefused, MailSent
 from contracts.auth_private import RecordMail
 from libs.kernel.decider import Decider
 from libs.kernel.messages import Origin

@@ -7,7 +7,7 @@ Invariants  a code is good once: of a moment, neither it nor one before it after
 from collections.abc import Sequence
 
 from contracts.auth import ActorSuspended, UserKind, UserUnknown
-from contracts.auth_accounts import MailKind, NoAccount, ProofRefused
+from contracts.auth_accounts import NoAccount
 from contracts.auth_confirmation import (
     BackupCodesMade,
     OwnSecondFactor,
@@ -26,6 +26,7 @@ from contracts.auth_identities_private import (
     SetSecondFactor,
     ShowSecondFactor,
 )
+from contracts.auth_mail import MailKind, ProofRefused
 from libs.kernel.ids import derive_id
 from libs.kernel.messages import Event, Origin
 from services.auth.domain.accounts import wanted

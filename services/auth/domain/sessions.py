@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, assert_never
 
-from contracts.auth_accounts import ProofRefused
+from contracts.auth_mail import ProofRefused
 from contracts.auth_private import OpenSession, RotateSession
 from contracts.auth_sessions import (
     EndSession,

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from contracts.auth import UserKind, UserRole
-from contracts.auth_accounts import MailKind
 from contracts.auth_identities import IdentityKind
+from contracts.auth_mail import MailKind
 from contracts.auth_profile import Link
 
 CODE_ATTEMPTS_MAX: Final = 5

@@ -7,8 +7,8 @@ from sqlalchemy import bindparam, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.sql.expression import UpdateBase
 
+from contracts.ingress_webhook_views import AttemptEnd
 from contracts.ingress_webhooks import (
-    AttemptEnd,
     MessageAttempted,
     MessageDelivered,
     MessageFailed,

@@ -3,21 +3,23 @@
 from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.ingress_webhooks import (
+from contracts.ingress_webhook_views import (
     AttemptEnd,
-    DisabledBecause,
     GetMessage,
     ListMessages,
     ListWebhooks,
     MessageHistory,
-    MessageStatus,
-    MessageUnknown,
     SentAttempt,
     SentMessage,
     SentMessages,
-    Topic,
     Webhook,
     Webhooks,
+)
+from contracts.ingress_webhooks import (
+    DisabledBecause,
+    MessageStatus,
+    MessageUnknown,
+    Topic,
     WebhookStatus,
 )
 from libs.kernel.messages import Caller

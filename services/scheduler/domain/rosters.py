@@ -7,13 +7,8 @@ Invariants  a service registers its own jobs and nobody else's.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from contracts.scheduler import (
-    JobsReceipt,
-    JobsRegistered,
-    NotYourJobs,
-    RegisteredJob,
-    RegisterJobs,
-)
+from contracts.scheduler import NotYourJobs
+from contracts.scheduler_jobs import JobsReceipt, JobsRegistered, RegisteredJob, RegisterJobs
 from libs.kernel.decider import Decider
 from libs.kernel.messages import Origin, service_caller
 

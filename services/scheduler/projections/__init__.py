@@ -9,7 +9,6 @@ from sqlalchemy import Table, Update, bindparam, insert, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from contracts.scheduler import (
-    JobsRegistered,
     OccurrenceIssued,
     OccurrencesMissed,
     OccurrencesSkipped,
@@ -21,6 +20,7 @@ from contracts.scheduler import (
     ScheduleResumed,
     ScheduleStatus,
 )
+from contracts.scheduler_jobs import JobsRegistered
 from contracts.scheduler_runs import (
     RunCancelAsked,
     RunCancelled,
