@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from libs.eventlog import EventLog
-from libs.eventlog.states import state_of
+from libs.eventlog.states import States
 from libs.kernel.decider import Decider
 from libs.owner.names import look_up
 from services.auth.domain.state import User
@@ -17,6 +17,7 @@ class Users:
     def __init__(self, log: EventLog, decider: Decider[Any, Any, User]) -> None:
         self._log = log
         self._decider = decider
+        self._states = States(log, decider)
 
     async def of_name(self, name: str) -> User | None:
         """The user an address or another way in belongs to. raises   Unavailable"""
@@ -32,7 +33,7 @@ class Users:
 
     async def get(self, user_id: str) -> User:
         """A user; of nobody, the state of nobody. raises   Unavailable"""
-        return await state_of(self._log, self._decider, user_id)
+        return await self._states.get(user_id)
 
     async def is_mail_done(self, mail_id: str) -> bool:
         history = await self._log.load("mail", mail_id)
