@@ -60,7 +60,7 @@ def test_plans_the_day_once_when_the_hour_is_known() -> None:
 
 def test_plans_no_day_when_the_hour_is_not_known_or_long_past() -> None:
     spec.given(replace(SCHEDULED, time_zone=None)).when(PLAN).then()
-    spec.given(SCHEDULED).when(PLAN, at=ENDS + timedelta(days=1)).then()
+    spec.given(SCHEDULED).when(PLAN, at=ENDS + timedelta(days=1, seconds=1)).then()
     spec.given().when(PLAN).then_rejected(RecordUnheardOf)
 
 
@@ -69,6 +69,15 @@ def test_takes_the_plan_back_when_the_show_is_called_off_and_plans_anew_when_it_
     later = timedelta(days=10)
     anew = ShowDayPlanned(show_id="shw_1", starts_at=STARTS + later, ends_at=ENDS + later)
     spec.given(SCHEDULED, PLANNED, MOVED).when(PLAN).then(anew)
+
+
+def test_is_over_when_it_is_heard_of_soon_after_its_end() -> None:
+    spec.given(SCHEDULED).when(PLAN, at=ENDS).then(ENDED)
+    spec.given(SCHEDULED, ENDED).when(PLAN, at=ENDS + timedelta(hours=1)).then()
+    spec.given(SCHEDULED, CANCELLED).when(PLAN, at=ENDS).then()
+    earlier = ShowChanged(show_id="shw_1", local_time=time(16))
+    unplanned = ShowDayPlanned(show_id="shw_1")
+    spec.given(SCHEDULED, PLANNED, earlier).when(PLAN, at=STARTS).then(unplanned, ENDED)
 
 
 def test_begins_and_ends_at_its_hours_only() -> None:

@@ -3,7 +3,7 @@
 Stream      evt.catalog.show.{show_id}
 Invariants  those of every record (`records`); a show is live only between its beginning and its
             end, and never begins while it is called off; a show that gets another hour has its day
-            before it again.
+            before it again; one that is heard of within a day of its end is over then.
 """
 
 from collections.abc import Sequence
@@ -33,6 +33,10 @@ from services.catalog.domain.records import answering, shape_of
 SHAPE = shape_of(Kind.SHOW, ScheduleShow, ShowScheduled, ShowChanged, ShowNoted)
 
 _HOUR = frozenset({"local_date", "local_time", "time_zone"})
+_HEARD_OF_LATE = timedelta(days=1)
+"""How long after its end a show is still asked what was played. Older ones are history, which comes
+with its setlist.
+"""
 
 
 @dataclass(slots=True)
@@ -82,13 +86,18 @@ def _plan(
     starts_at = _starts_at(known)
     ends_at = None if starts_at is None else starts_at + timedelta(seconds=command.lasts_seconds)
     is_over = ends_at is not None and ends_at <= origin.at
-    if known.status is not ShowStatus.SCHEDULED or is_over:
-        starts_at = ends_at = None
-    if (starts_at, ends_at) == (show.starts_at, show.ends_at):
-        return []
+    is_history = ends_at is None or ends_at < origin.at - _HEARD_OF_LATE
     if is_over and show.phase is not Phase.AHEAD:
         return []  # It was planned while it was to come, and has had its day.
-    return [ShowDayPlanned(show_id=command.show_id, starts_at=starts_at, ends_at=ends_at)]
+    is_on = known.status is ShowStatus.SCHEDULED
+    is_news = is_on and is_over and not is_history
+    ended = [ShowEnded(show_id=command.show_id)] if is_news else []
+    if is_over or not is_on:
+        starts_at = ends_at = None
+    if (starts_at, ends_at) == (show.starts_at, show.ends_at):
+        return ended
+    planned = ShowDayPlanned(show_id=command.show_id, starts_at=starts_at, ends_at=ends_at)
+    return [planned, *ended]
 
 
 def _starts_at(known: ShowScheduled) -> datetime | None:
