@@ -11,12 +11,17 @@ import asyncpg
 import orjson
 import pytest
 
-from libs.testkit.services import running_services
+from contracts.voting import BallotOpened, BallotPrepared, Candidate, VoteCast
+from libs.eventlog import JetStreamLog
+from libs.kernel.ids import new_id
+from libs.testkit.builders import commit_of
+from libs.testkit.services import bus_of, running_services
 from libs.testkit.stack import RunningDatabase, RunningNats
 
 pytestmark = pytest.mark.connected
 
 ROOT = Path(__file__).parents[3]
+VOTES = 3
 
 
 @pytest.fixture
@@ -57,6 +62,28 @@ async def standing(name: str, environment: dict[str, str]) -> dict[str, Any]:
     return found
 
 
+async def voted(nats_server: RunningNats) -> str:
+    """Record the votes of a ballot of its own. Returns its show."""
+    show_id = new_id("shw_")
+    prepared = BallotPrepared(
+        show_id=show_id,
+        candidates=[Candidate(song_id="sng_1", title="Ripple")],
+        opens_at=None,
+        closes_at=None,
+        votes_per_voter=1,
+        changeable=True,
+    )
+    votes = [
+        VoteCast(show_id=show_id, voter_id=new_id("usr_"), song_id="sng_1", vote_id=new_id())
+        for _ in range(VOTES)
+    ]
+    commit = commit_of(show_id, prepared, BallotOpened(show_id=show_id), *votes, aggregate="ballot")
+    async with bus_of("voting", nats_server) as bus:
+        log = await JetStreamLog.open(bus.connection, "voting")
+        await log.append([commit])
+    return show_id
+
+
 async def test_lists_how_projections_stand_and_rebuilds_one(environment: dict[str, str]) -> None:
     async with asyncio.timeout(40):
         while (before := await standing("catalog.records", environment))["state"] != "following":
@@ -77,8 +104,9 @@ async def test_lists_how_projections_stand_and_rebuilds_one(environment: dict[st
 
 
 async def test_rebuilds_itself_when_nobody_runs_the_projection(
-    environment: dict[str, str], database: RunningDatabase
+    environment: dict[str, str], nats_server: RunningNats, database: RunningDatabase
 ) -> None:
+    show_id = await voted(nats_server)
     before = await standing("voting.votes", environment)
     code, out, errors = await backline(
         "projections", "rebuild", "voting.votes", "--json", environment=environment
@@ -89,7 +117,8 @@ async def test_rebuilds_itself_when_nobody_runs_the_projection(
     assert rebuilt["generation"] > before["generation"]
     connection = await asyncpg.connect(database.url_of("voting"))
     try:
-        assert await connection.fetchval("select to_regclass('voting.votes')") is not None
+        of_show = "select count(*) from voting.votes where show_id = $1"
+        assert await connection.fetchval(of_show, show_id) == VOTES
         await connection.execute("drop schema voting cascade")
     finally:
         await connection.close()
