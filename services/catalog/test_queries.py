@@ -113,7 +113,7 @@ async def test_shows_everything_about_a_show_when_it_is_asked_for(asking: Asking
         "local_time": "19:30:00",
         "time_zone": "Europe/London",
         "number_that_day": None,
-        "status": "finished",
+        "status": "scheduled",
         "tour": "Europe '72",
         "song_count": 3,
         "url": "https://example.org/1",

@@ -130,15 +130,6 @@ async def get_artist(
 
 _ARTIST_OF = whole_of(Kind.ARTIST, shows.c.artist_id)
 _VENUE_OF = whole_of(Kind.VENUE, shows.c.venue_id)
-_FIRST_DAY_NOT_OVER = text("(now() at time zone 'UTC' - interval '12 hours')::date")
-"""The first day that has not ended everywhere: the last islands are twelve hours behind UTC."""
-
-_WAS_PLAYED = and_(shows.c.local_time.is_(None), setlists.c.song_count > 0)
-_IS_OVER = or_(
-    shows.c.local_date < _FIRST_DAY_NOT_OVER,
-    shows.c.phase == Phase.FINISHED,
-    func.coalesce(_WAS_PLAYED, false()),
-)
 _SHOWS = (
     select(
         *(column for column in shows.c if column.name not in {"artist_id", "venue_id"}),
@@ -150,12 +141,20 @@ _SHOWS = (
         venues.c.region,
         venues.c.country,
         func.coalesce(setlists.c.song_count, 0).label("song_count"),
-        _IS_OVER.label("is_over"),
     )
     .select_from(shows)
     .outerjoin(artists, artists.c.artist_id == _ARTIST_OF)
     .outerjoin(venues, venues.c.venue_id == _VENUE_OF)
     .outerjoin(setlists, setlists.c.show_id == shows.c.show_id)
+)
+_FIRST_DAY_NOT_OVER = text("(now() at time zone 'UTC' - interval '12 hours')::date")
+"""The first day that has not ended everywhere: the last islands are twelve hours behind UTC."""
+
+_WAS_PLAYED = and_(shows.c.local_time.is_(None), setlists.c.song_count > 0)
+_IS_OVER = or_(
+    shows.c.local_date < _FIRST_DAY_NOT_OVER,
+    shows.c.phase == Phase.FINISHED,
+    func.coalesce(_WAS_PLAYED, false()),
 )
 
 
@@ -193,12 +192,10 @@ def _show_summary(row: RowMapping) -> ShowSummary:
 
 def _status(row: RowMapping) -> ShowStatus:
     """What sources say, unless that is nothing special: then how far the show has come."""
-    told = ShowStatus(row["status"])
-    if told is not ShowStatus.SCHEDULED:
+    told, phase = ShowStatus(row["status"]), Phase(row["phase"])
+    if told is not ShowStatus.SCHEDULED or phase is Phase.AHEAD:
         return told
-    if row["is_over"]:
-        return ShowStatus.FINISHED
-    return ShowStatus.LIVE if Phase(row["phase"]) is Phase.LIVE else told
+    return ShowStatus.LIVE if phase is Phase.LIVE else ShowStatus.FINISHED
 
 
 def _starts_at(row: RowMapping) -> datetime | None:
