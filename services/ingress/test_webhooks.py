@@ -120,6 +120,7 @@ async def registered(bus: Bus, url: str, *topics: Topic) -> dict[str, Any]:
     wanted = topics or (Topic.BALLOT_OPENED,)
     webhook = await order(bus, "register-webhook", url=url, topics=list(wanted))
     await known(webhook["webhook_id"], wanted[0])
+    await bus.ask_raw("ingress.list-webhooks", {}, caller=ADMIN, after=webhook["position"])
     return webhook
 
 

@@ -25,6 +25,11 @@ STOP_SECONDS_MAX = 30.0
 LOOK_SECONDS = 0.1
 TOKEN_SECONDS = 3600.0
 SONGS_ON_A_BALLOT = 12
+_READERS = {
+    "catalog": "/v1/catalog/list-shows?limit=1",
+    "voting": "/v1/voting/list-ballots?limit=1",
+}
+"""Queries that read what the pages of shows read, by service."""
 
 
 class House:
@@ -133,7 +138,6 @@ class House:
             local_time="20:00:00",
             time_zone="Europe/London",
         )
-        wait_until(lambda: self._knows(show_id), SOON_SECONDS_MAX)
         return show_id
 
     def prepare(self, show_id: str, **policy: Any) -> list[str]:
@@ -154,18 +158,24 @@ class House:
         return show_id, songs
 
     def crowd(self, show_id: str, *votes: tuple[str, int]) -> None:
-        """Many fans vote: song, and how many for it."""
+        """Many fans vote: song, and how many for it. Readers see it when it returns."""
+        cast: dict[str, Any] = {}
         for song_id, count in votes:
             for _ in range(count):
-                self._post(
+                cast = self._post(
                     "voting.cast-vote",
                     {"show_id": show_id, "song_id": song_id},
                     self._token_of(f"usr_fan_{next(self._numbers)}", "member"),
                 )
+        self._wait_for_readers("voting", cast)
 
     def order(self, command: str, **args: Any) -> dict[str, Any]:
-        """Send a command as the steward, who may do everything."""
-        return self._post(command, args, self._token_of("usr_steward", "admin"))
+        """Send a command as the steward, who may do everything. Readers see what came of it when it
+        returns.
+        """
+        receipt = self._post(command, args, self._token_of("usr_steward", "admin"))
+        self._wait_for_readers(command.partition(".")[0], receipt)
+        return receipt
 
     def ask(self, query: str, **args: Any) -> dict[str, Any]:
         """Ask a query in nobody's name."""
@@ -204,8 +214,14 @@ class House:
         found = self.ask("voting.list-ballots", show_ids=[show_id])["ballots"]
         return (found[0]["status"], found[0]["total"]) if found else ("", 0)
 
-    def _knows(self, show_id: str) -> bool:
-        return self._client.get(f"/v1/catalog/get-show?show_id={show_id}").is_success
+    def _wait_for_readers(self, service: str, receipt: Mapping[str, Any]) -> None:
+        """What is recorded is in the read models a moment later."""
+        if service in _READERS:
+            after = {"Backline-After": str(receipt["position"])}
+            wait_until(
+                lambda: self._client.get(_READERS[service], headers=after).is_success,
+                SOON_SECONDS_MAX,
+            )
 
     def _seeded_artist(self) -> str:
         shows = self.ask("catalog.list-shows", limit=1, when="past")["shows"]
