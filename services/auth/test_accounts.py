@@ -38,9 +38,12 @@ async def code_of(work: Any) -> str:
 
 
 async def signed_up(bus: Bus, mailbox: Mailbox, email: str) -> dict[str, Any]:
-    """A session of a new account."""
+    """A session of a new account, which readers know of."""
     await say(bus, "sign-up", email=email, password=PASSWORD, display_name="Ann")
-    return await say(bus, "sign-in-with-proof", proof=await mailbox.proof(email), device="test")
+    proof = await mailbox.proof(email)
+    session = await say(bus, "sign-in-with-proof", proof=proof, device="test")
+    await bus.ask_raw("auth.get-me", {}, caller=owner(session), after=session["position"])
+    return session
 
 
 def owner(session: dict[str, Any]) -> Caller:

@@ -13,8 +13,9 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from contracts.voting import Candidate, CastVote, OpenBallot, SetUpBallot
+from contracts.voting_views import GetTally
 from libs.kernel.ids import new_id
-from libs.kernel.messages import Caller, service_caller
+from libs.kernel.messages import NOBODY, Caller, service_caller
 from libs.testkit.otlp import Collector, assert_one_tree
 from libs.testkit.services import bus_of, running_services
 from libs.testkit.stack import RunningDatabase, RunningNats
@@ -72,7 +73,9 @@ async def house(nats_server: RunningNats, database: RunningDatabase) -> AsyncIte
             await bus.send(
                 SetUpBallot(show_id=show_id, candidates=songs), caller=service_caller("web")
             )
-            await bus.send(OpenBallot(show_id=show_id), caller=Caller("mod", ("moderator",)))
+            opening = OpenBallot(show_id=show_id)
+            opened = await bus.send(opening, caller=Caller("mod", ("moderator",)))
+            await bus.ask(GetTally(show_id=show_id), caller=NOBODY, after=opened["position"])
         address = f"http://127.0.0.1:{settings.port}"
         async with httpx2.AsyncClient(base_url=address, trust_env=False, timeout=20) as client:
             yield House(show_id, settings.port, client)

@@ -370,8 +370,12 @@ async def test_closes_an_open_ballot_when_its_show_is_called_off_and_opens_it_ag
     far = (start + timedelta(days=30)).replace(microsecond=0)
     await house.schedule(far, status=ShowStatus.SCHEDULED)
     await house.until_planned(open=far - timedelta(days=1), close=far)
-    ballot = (await house.bus.ask(GetBallot(show_id=house.show_id), caller=NOBODY)).result
-    assert (ballot["status"], ballot["reopens"]) == ("closed", True)
+
+    async def will_open_again() -> bool:
+        ballot = (await house.bus.ask(GetBallot(show_id=house.show_id), caller=NOBODY)).result
+        return (ballot["status"], ballot["reopens"]) == ("closed", True)
+
+    await eventually(will_open_again)
     near = (start + timedelta(hours=1)).replace(microsecond=0)
     await house.schedule(near)
     await house.until_status(BallotStatus.OPEN)

@@ -3,13 +3,14 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from contracts.auth import GetMe
 from contracts.auth_mail import MailKind
 from contracts.auth_private import OpenAccount, OpenSession, UseProof
 from contracts.auth_sessions import SignInMethod
 from libs.bus import Bus
 from libs.chassis.tokens import Signer
 from libs.kernel.ids import new_id
-from libs.kernel.messages import service_caller
+from libs.kernel.messages import Caller, service_caller
 from libs.testkit.stack import RunningNats
 
 OURSELVES = service_caller("auth")
@@ -28,7 +29,7 @@ def headers_of(nats_server: RunningNats, user_id: str, role: str) -> dict[str, s
 
 
 async def signed_in(bus: Bus) -> dict[str, Any]:
-    """A session of a new account, without its mails."""
+    """A session of a new account, without its mails. Readers know of it."""
     user_id, mail_id = new_id(), new_id()
     await bus.send(
         OpenAccount(
@@ -46,4 +47,6 @@ async def signed_in(bus: Bus) -> dict[str, Any]:
     opening = OpenSession(
         session_id=new_id(), user_id=user_id, method=SignInMethod.EMAIL, device="test"
     )
-    return await bus.send(opening, caller=OURSELVES)
+    session = await bus.send(opening, caller=OURSELVES)
+    await bus.ask(GetMe(), caller=Caller(user_id, ("member",)), after=session["position"])
+    return session
